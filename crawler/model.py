@@ -1,0 +1,285 @@
+"""What flows between rooms: frozen, slotted, picklable data without behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a task ends (contract §4)."""
+
+    NEW = "new"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class ErrorClass(StrEnum):
+    """The closed list of reasons a task can fail for (contract §4)."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    TOO_SLOW = "too_slow"
+    TRUNCATED = "truncated"
+    DECODE = "decode"
+    PROTOCOL = "protocol"
+    REDIRECT = "redirect"
+    HTTP_STATUS = "http_status"
+    TOO_LARGE = "too_large"
+    INTEGRITY = "integrity"
+    UNEXPECTED_CONTENT = "unexpected_content"
+    EXISTS = "exists"
+    UNSAFE_PATH = "unsafe_path"
+    STORAGE = "storage"
+    ROBOTS = "robots"
+    ROBOTS_UNREACHABLE = "robots_unreachable"
+    SCOPE = "scope"
+    BLOCKED_ADDRESS = "blocked_address"
+    SOURCE_CHANGED = "source_changed"
+    TEMPLATE = "template"
+    BUG = "bug"
+
+
+class When(StrEnum):
+    """When a job starts, once every job it needs has ended."""
+
+    SUCCESS = "success"
+    CHANGED = "changed"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a source: its columns, and where it stands for error messages."""
+
+    fields: Mapping[str, object]
+    source: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits of one attempt in seconds, ``min_rate`` in bytes/s; ``None`` means no limit.
+
+    The first four carry aiohttp's own names and meanings.
+    """
+
+    total: float | None = None
+    connect: float | None = 15.0
+    sock_connect: float | None = None
+    sock_read: float | None = 60.0
+    min_rate: float | None = 1024.0
+
+
+DEFAULT_RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """How often and how patiently a task is tried (contract §2); delays in seconds."""
+
+    attempts: int = 5
+    backoff: float = 1.0
+    max_backoff: float = 60.0
+    statuses: frozenset[int] = DEFAULT_RETRY_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Auth:
+    """Credentials of a request; they never cross an origin."""
+
+    scheme: str  # "basic", "digest" or "bearer"
+    user: str = ""
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BytesBody:
+    """A body that is already in memory."""
+
+    data: bytes = field(repr=False)
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class JsonBody:
+    """A value that the transport's serializer turns into JSON."""
+
+    value: object = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """A file streamed as the whole body; it must not change while it is sent."""
+
+    path: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class FormFileBody:
+    """A file's content as one field of a urlencoded form, streamed, among plain fields."""
+
+    path: str
+    field: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body: a text ``value``, or the file at ``path``, streamed."""
+
+    name: str
+    value: str | None = None
+    path: str | None = None
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartBody:
+    """A ``multipart/form-data`` body (RFC 7578)."""
+
+    parts: tuple[Part, ...]
+
+
+Body = BytesBody | JsonBody | FileBody | FormFileBody | MultipartBody
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent. ``url`` goes out as written where it is already percent-encoded.
+
+    ``identity`` asks the server not to encode the body (downloads). ``idempotent`` says whether the
+    request may be sent again without harm: by its method (RFC 9110 §9.2.2) or an idempotency key.
+    """
+
+    method: str = "GET"
+    url: str
+    headers: Pairs = ()
+    params: Pairs = ()
+    cookies: Pairs = ()
+    auth: Auth | None = None
+    proxy: str | None = field(default=None, repr=False)
+    body: Body | None = None
+    timeouts: Timeouts = Timeouts()
+    idempotent: bool = True
+    identity: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """Where a redirect has led a task so far, so that it can wait for the new host's slot."""
+
+    url: str
+    method: str
+    hops: int
+    crossed_origin: bool  # credentials, cookies and custom headers stay behind
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How much of a part file is durable, and which version of the remote file it belongs to."""
+
+    offset: int
+    etag: str | None
+    last_modified: str | None
+    url: str  # the final URL that the bytes came from
+    total: int | None  # declared size of the whole file in bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger remembers of a task from earlier runs."""
+
+    outcome: Outcome
+    target: str | None = None
+    size: int | None = None
+    mtime_ns: int | None = None
+    sha256: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    checkpoint: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """The unit of work: one URL, one file or one request. Job types extend it."""
+
+    job: str
+    key: str  # what the ledger knows it by; unique in its job
+    ordinal: int  # place in the job, from 0
+    slot: str  # the host whose politeness it counts on, "host:port"
+    request: Request
+    target: str | None = None  # POSIX path below the output root
+    retry: RetryRule = RetryRule()
+    hop: Hop | None = None
+    known: Known | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL as the manifest gave it."""
+        return self.request.url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt, or in the end a task, failed."""
+
+    kind: ErrorClass
+    message: str
+    retryable: bool
+    status: int | None = None
+    retry_after: float | None = None  # seconds the server asked for
+    sent: bool = False  # whether request bytes may have reached the server
+    answered: bool = False  # whether a status line came back
+    detail: str | None = None  # a bug's traceback, or the place of a bad row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A file that is whole, verified, under its final name and (by ``durability``) on disk."""
+
+    target: str
+    size: int
+    sha256: str
+    mtime_ns: int
+    replaced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an attempt came to. ``failure`` is set exactly for ``failed`` and ``unknown``."""
+
+    outcome: Outcome
+    status: int | None = None
+    bytes: int = 0  # body bytes received, or sent for uploads
+    saved: Saved | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    failure: Failure | None = None
+    note: str | None = None  # e.g. "unverified_length"
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """Running totals of a job or a run (contract §4)."""
+
+    tasks: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unknown: int = 0
+    bytes: int = 0
+    requests: int = 0
+    retries: int = 0
