@@ -198,9 +198,16 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the ledger remembers of a task from earlier runs."""
+    """What the ledger remembers of a task from earlier runs.
 
-    outcome: Outcome
+    A *round* is one pass over the manifest: a run that was stopped or killed is continued by the next
+    one, in the same round. ``current`` says that the record belongs to the round under way.
+    """
+
+    outcome: Outcome | None  # None: begun, never ended
+    url: str = ""  # as recorded, redacted
+    current: bool = False
+    sending: bool = False  # a non-idempotent request was begun and its answer never recorded
     target: str | None = None
     size: int | None = None
     mtime_ns: int | None = None

@@ -68,7 +68,7 @@ class Tools:
     transport: Transport
     files: Files
     gauge: Gauge
-    checkpoint: Callable[[Checkpoint], Awaitable[None]]
+    checkpoint: Callable[[Checkpoint], Awaitable[None]]  # returns when the ledger has committed it
     chunk_size: int
 
 
@@ -77,6 +77,7 @@ class JobType(Protocol):
 
     name: ClassVar[str]
     spec: ClassVar[type[Any]]
+    timeouts: ClassVar[Timeouts]  # built-in limits of this type, before config, defaults and job
 
     def tasks(self, job: Job, sources: Sources) -> Iterable[Task | Misfit]:
         """The job's tasks, lazily; the same manifest gives the same keys in the same order."""

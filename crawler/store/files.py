@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from crawler.model import Known, Saved
+
+
+@dataclass(frozen=True, slots=True)
+class Finalizing:
+    """The intent to give a whole, fsynced part file its final name."""
+
+    job: str
+    key: str
+    target: str
+    sha256: str
+    size: int
+
+
+class Journal(Protocol):
+    """Where intents are committed before the disk is changed; the ledger is one."""
+
+    def finalizing(self, batch: Sequence[Finalizing]) -> None:
+        """Commit the batch durably before returning; called on the committer's thread."""
 
 
 class PartFile(Protocol):
@@ -39,7 +59,7 @@ class PartFile(Protocol):
 class Files(Protocol):
     """The output root."""
 
-    async def open(self, target: str, *, resume_at: int | None = None) -> PartFile:
+    async def open(self, target: str, *, job: str, key: str, resume_at: int | None = None) -> PartFile:
         """Claim ``target``'s part file: fresh, or cut back to ``resume_at`` bytes.
 
         Raises ``UnsafePath``, ``TargetExists`` (another task holds it) or ``StorageFailed``.
