@@ -40,6 +40,7 @@ class TaskRetried:
     delay: float
     kind: ErrorClass
     message: str
+    status: int | None = None  # of an answer, for ``http_status``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,9 +164,9 @@ class Request:
 
     method: str = "GET"
     url: str
-    headers: Pairs = ()
-    params: Pairs = ()
-    cookies: Pairs = ()
+    headers: Pairs = field(default=(), repr=False)
+    params: Pairs = field(default=(), repr=False)
+    cookies: Pairs = field(default=(), repr=False)
     auth: Auth | None = None
     proxy: str | None = field(default=None, repr=False)
     body: Body | None = None
@@ -215,6 +215,7 @@ class Known:
     etag: str | None = None
     last_modified: str | None = None
     checkpoint: Checkpoint | None = None
+    part: str | None = None  # the target whose part file the checkpoint describes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

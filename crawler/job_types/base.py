@@ -47,6 +47,9 @@ class Sources(Protocol):
     def rows(self, job: Job) -> Iterator[Row | Misfit]:
         """The rows of the job's ``from``, read lazily, one at a time."""
 
+    def may_block(self, job: Job) -> bool:
+        """Whether the next row may be a long time coming, as from a pipe."""
+
     def produced(self, job: str, outcomes: frozenset[Outcome]) -> Iterable[str]:
         """Targets (below the output root) that tasks of an earlier job of this run ended with."""
 

@@ -3,70 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import posixpath
-import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from yarl import URL
 
+from crawler.syntax.urls import HTTP_SCHEMES, WEBSOCKET_SCHEMES, problem, wire
+
+__all__ = [
+    "DEFAULT_PORTS",
+    "HTTP_SCHEMES",
+    "WEBSOCKET_SCHEMES",
+    "fields",
+    "host",
+    "origin",
+    "problem",
+    "slot",
+    "wire",
+]
+
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
-HTTP_SCHEMES = frozenset({"http", "https"})
-WEBSOCKET_SCHEMES = frozenset({"ws", "wss"})
-
-# RFC 3986 §2: every character a URL may hold on the wire. Anything else still needs quoting.
-_WIRE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*\Z")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NUMERIC_HOST = re.compile(r"(?:0[xX][0-9a-fA-F]*|\d+)(?:\.(?:0[xX][0-9a-fA-F]*|\d+))*\.?\Z")
-
-
-def wire(url: str) -> str:
-    """The URL as it is sent: as written if it is already encoded, quoted otherwise; no fragment.
-
-    Re-quoting an encoded URL would break signed ones (``%27`` becoming ``'``), so it is left alone.
-    Raises ValueError for what is no URL.
-    """
-    if "#" in url:
-        url = url.partition("#")[0]
-    if _WIRE.match(url) and not _STRAY_PERCENT.search(url):
-        return url
-    return str(URL(url))
-
-
-def problem(url: str, schemes: frozenset[str] = HTTP_SCHEMES) -> str | None:
-    """Why the URL cannot be requested, as a sentence, or ``None`` if it can."""
-    if _CONTROL.search(url):
-        return "the URL holds a control character"
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        host = parts.hostname
-        wire(url)
-    except ValueError as error:
-        return f"not a URL: {error}"
-    allowed = ", ".join(sorted(schemes))
-    if not parts.scheme or "://" not in url:
-        return f"not an absolute URL; it must start with a scheme ({allowed})"
-    if parts.scheme.lower() not in schemes:
-        return f"scheme {parts.scheme!r} is not supported here; expected {allowed}"
-    if not host:
-        return "the URL names no host"
-    if port == 0:
-        return "port 0 cannot be connected to"
-    return _host_problem(host)
-
-
-def _host_problem(host: str) -> str | None:
-    if any(char in host for char in " \"<>\\^`{|}"):
-        return f"host {host!r} holds a character that no host name may have"
-    if _NUMERIC_HOST.match(host):
-        try:
-            ipaddress.IPv4Address(host)
-        except ValueError:
-            return f"host {host!r} is a number but no dotted IPv4 address (four decimal parts)"
-    return None
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +32,7 @@ def _authority(scheme: str, netloc: str) -> str:
     return f"{host}:{port}"
 
 
+@lru_cache(maxsize=4096)
 def _host_port(scheme: str, netloc: str) -> tuple[str, int | None]:
     parts = urlsplit(f"{scheme}://{netloc}")
     host = (parts.hostname or "").rstrip(".")
@@ -116,7 +74,10 @@ def fields(url: str) -> dict[str, str]:
     shown = name.strip("[]")
     if port is not None and port != DEFAULT_PORTS.get(scheme):
         shown = f"{shown}+{port}"
-    path = "/".join(unquote(piece).replace("/", "%2F") for piece in parts.path.split("/")).lstrip("/")
+    path = parts.path
+    if "%" in path:
+        path = "/".join([unquote(piece).replace("/", "%2F") for piece in path.split("/")])
+    path = path.lstrip("/")
     if not path or path.endswith("/"):
         path += "index.html"
     base = posixpath.basename(path)

@@ -59,10 +59,20 @@ class PartFile(Protocol):
 class Files(Protocol):
     """The output root."""
 
-    async def open(self, target: str, *, job: str, key: str, resume_at: int | None = None) -> PartFile:
+    async def open(
+        self,
+        target: str,
+        *,
+        job: str,
+        key: str,
+        resume_at: int | None = None,
+        algorithms: frozenset[str] = frozenset(),
+    ) -> PartFile:
         """Claim ``target``'s part file: fresh, or cut back to ``resume_at`` bytes.
 
-        Raises ``UnsafePath``, ``TargetExists`` (another task holds it) or ``StorageFailed``.
+        Where fewer bytes are left than that, ``offset`` is 0. ``algorithms`` names digests to compute
+        on the way, besides sha256. Raises ``UnsafePath``, ``TargetExists`` (another task holds it) or
+        ``StorageFailed``.
         """
 
     def is_intact(self, known: Known) -> bool:
@@ -70,3 +80,9 @@ class Files(Protocol):
 
     def exists(self, target: str) -> bool:
         """Whether anything stands at the target."""
+
+    async def recover(self, target: str, *, sha256: str, size: int, replace: bool = False) -> Saved | None:
+        """Finish what a recorded ``Finalizing`` intent began; ``None`` if it must be fetched again."""
+
+    def close(self) -> None:
+        """Finish what was handed in and release everything."""

@@ -1,0 +1,50 @@
+"""``crawler run``: the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from crawler.cli import arguments
+from crawler.signals import Signals
+
+_FLAGS = (
+    click.option("--retry-failed", is_flag=True, help="Run only what failed last time."),
+    click.option("--force", is_flag=True, help="Fetch everything again, whatever is known."),
+    click.option("--dry-run", is_flag=True, help="Show what would be done, like `crawler plan`."),
+    click.option("--deadline", type=arguments.Duration(), help="Stop, resumable, after this time (exit 7)."),
+    click.option("--workers", type=click.IntRange(min=1), help="Tasks under way at once."),
+    click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON report."),
+    click.option("--events", metavar="FILE|-", help="Write one JSON line for each finished task."),
+    click.option("--progress", type=click.Choice(["auto", "bar", "plain", "none"]), help="How to show it."),
+    click.option("--json", "json", is_flag=True, help="Print the report as the last line of stdout."),
+    click.option("-q", "--quiet", is_flag=True, help="Print nothing if all goes well."),
+    click.option("-v", "--verbose", count=True, help="Say more; twice for everything."),
+)
+
+
+def run_flags(command: Any) -> Any:
+    """The flags of ``run`` that ``get`` and ``demo`` do not share."""
+    for option in reversed(_FLAGS):
+        command = option(command)
+    return command
+
+
+@click.command("run")
+@arguments.manifest
+@arguments.place
+@arguments.only
+@run_flags
+@click.pass_obj
+def command(signals: Signals, /, dry_run: bool, **flags: Any) -> int:
+    """Do the work of MANIFEST; `-` reads it from stdin."""
+    options = arguments.options(**flags)
+    if dry_run:
+        from crawler.cli.plan import show
+
+        return show(options)
+    from crawler import app
+
+    return app.run(options, signals).exit_code

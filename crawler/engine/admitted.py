@@ -1,0 +1,89 @@
+"""A task on its way through the engine, and everything that the engine works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from crawler.engine.attempt import Moved
+from crawler.engine.jobs import JobRun
+from crawler.events import Event
+from crawler.job_types.base import Gauge, JobType, Sources
+from crawler.model import Checkpoint, Known, Task
+from crawler.net.transport import Transport
+from crawler.policy import urls
+from crawler.policy.rounds import Intent
+from crawler.store.files import Files
+from crawler.store.ledger import Ledger
+
+
+@dataclass(slots=True, eq=False)
+class Admitted:
+    """What changes about a task while it waits and is attempted."""
+
+    task: Task
+    run: JobRun
+    attempts: int = 0
+    requests: int = 0
+    started: float = 0.0
+
+    @property
+    def slot(self) -> str:
+        """The host whose politeness the task counts on now."""
+        return self.task.slot
+
+    def follow(self, moved: Moved) -> None:
+        """A redirect led to another host: the same attempt goes on there."""
+        self.attempts -= 1
+        self.task = replace(self.task, hop=moved.hop, slot=moved.slot)
+
+    def begin_again(self, reached: Checkpoint | None) -> None:
+        """The next attempt starts at the task's own URL, and at what is durable of the file."""
+        if reached is not None:
+            known = self.task.known or Known(outcome=None, url=reached.url)
+            self.task = replace(self.task, known=replace(known, checkpoint=reached))
+        if self.task.hop is not None:
+            self.task = replace(self.task, hop=None, slot=self.home)
+
+    @property
+    def home(self) -> str:
+        """The slot of the task's own URL."""
+        return urls.slot(self.task.url)
+
+
+class OpenGauge(Gauge, Protocol):
+    """A gauge that the progress display forgets once it is closed."""
+
+    def close(self) -> None:
+        """The transfer has ended."""
+
+
+class Gauges(Protocol):
+    """Where live transfers are shown."""
+
+    def open(self, name: str) -> OpenGauge:
+        """A gauge for one attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """The engine's tools and settings, put together by ``app``."""
+
+    run_id: str
+    types: Mapping[str, JobType]
+    sources: Sources
+    transport: Transport
+    files: Files
+    ledger: Ledger
+    gauges: Gauges
+    emit: Callable[[Event], None]
+    redact: Callable[[str], str]
+    concurrency: Callable[[str], int]
+    monotonic: Callable[[], float]
+    wall: Callable[[], float]
+    random: Callable[[], float]
+    workers: int
+    queue: int
+    chunk_size: int
+    intent: Intent

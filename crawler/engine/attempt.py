@@ -1,0 +1,65 @@
+"""One task, once: whatever the job type raises becomes data here and nowhere else."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass, replace
+
+from crawler.errors import StorageFailed, TaskError
+from crawler.job_types.base import JobType, Tools
+from crawler.model import ErrorClass, Failure, Hop, Outcome, Result, Task
+from crawler.net.transport import MovedAway
+from crawler.policy import retry
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The task was redirected to another host and must wait for that host's slot."""
+
+    hop: Hop
+    slot: str
+
+
+async def attempt(job_type: JobType, task: Task, tools: Tools) -> Result | Moved:
+    """Perform the task; cancellation is the only thing that gets out."""
+    try:
+        result = await job_type.perform(task, tools)
+    except MovedAway as moved:
+        return Moved(moved.hop, moved.slot)
+    except TaskError as error:
+        return ended_badly(task, error.failure())
+    except StorageFailed as error:
+        return ended_badly(
+            task, Failure(kind=ErrorClass.STORAGE, message=str(error), retryable=False, sent=True)
+        )
+    except Exception as error:
+        return ended_badly(task, bug(error))
+    if not isinstance(result, Result):
+        return ended_badly(task, bug(TypeError(f"{task.job}: perform gave {type(result).__name__}")))
+    return result
+
+
+def bug(error: Exception) -> Failure:
+    """An exception that no room foresaw, with its traceback."""
+    return Failure(
+        kind=ErrorClass.BUG,
+        message=f"unexpected {type(error).__name__}: {error}",
+        retryable=False,
+        sent=True,
+        detail="".join(traceback.format_exception(error)),
+    )
+
+
+def ended_badly(task: Task, failure: Failure) -> Result:
+    """``failed``; or ``unknown`` when a request that must not be repeated got no answer."""
+    failure = replace(failure, retryable=retry.retryable(failure, task.retry))
+    unanswered = failure.sent and not failure.answered and not task.request.idempotent
+    lost = unanswered and failure.kind not in (ErrorClass.BUG, ErrorClass.STORAGE)
+    if lost:
+        failure = replace(
+            failure,
+            retryable=False,
+            message=f"sent, but no answer came ({failure.message}); it is not sent again, since that "
+            f"could do twice what {task.request.method} does",
+        )
+    return Result(outcome=Outcome.UNKNOWN if lost else Outcome.FAILED, status=failure.status, failure=failure)

@@ -1,0 +1,97 @@
+"""Jobs in the order their ``needs`` allow: which may start, which must be left out, which has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from crawler.job_types.base import Job, Misfit
+from crawler.model import Counts, Outcome, Task, When
+
+
+@dataclass(slots=True)
+class JobRun:
+    """One job while the run goes on."""
+
+    job: Job
+    source: Iterator[Task | Misfit] | None = None  # None: not started, or exhausted
+    started: bool = False
+    ended: bool = False
+    open: int = 0  # tasks admitted and not yet settled
+    ordinal: int = 0
+    counts: Counts = field(default_factory=Counts)
+    reason: str | None = None  # why it was left out
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst that happened; else the most that changed."""
+        counts = self.counts
+        for number, outcome in (
+            (counts.failed, Outcome.FAILED),
+            (counts.unknown, Outcome.UNKNOWN),
+            (counts.changed, Outcome.CHANGED),
+            (counts.new, Outcome.NEW),
+            (counts.unchanged, Outcome.UNCHANGED),
+        ):
+            if number:
+                return outcome
+        return Outcome.SKIPPED
+
+    @property
+    def well(self) -> bool:
+        """Whether jobs that need this one, ``when: success``, may start."""
+        return self.ended and self.reason is None and not (self.counts.failed or self.counts.unknown)
+
+    @property
+    def news(self) -> bool:
+        """Whether it brought anything that was not there before."""
+        return bool(self.counts.new or self.counts.changed)
+
+    def count(self, outcome: Outcome) -> None:
+        """One more task ended so."""
+        self.counts.tasks += 1
+        setattr(self.counts, outcome.value, getattr(self.counts, outcome.value) + 1)
+
+
+class JobTable:
+    """Every job of the run, in manifest order."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self.runs = {job.name: JobRun(job) for job in jobs}
+
+    def __getitem__(self, name: str) -> JobRun:
+        return self.runs[name]
+
+    def __iter__(self) -> Iterator[JobRun]:
+        return iter(self.runs.values())
+
+    @property
+    def ended(self) -> bool:
+        """Whether every job has ended or was left out."""
+        return all(run.ended for run in self)
+
+    def startable(self) -> Iterator[tuple[JobRun, str | None]]:
+        """Jobs whose needs have all ended, each with the reason to leave it out, or ``None`` to start."""
+        for run in self:
+            if run.started or run.ended:
+                continue
+            needs = [self.runs[name] for name in run.job.needs if name in self.runs]
+            if all(need.ended for need in needs):
+                yield run, left_out(run.job, needs)
+
+
+def left_out(job: Job, needs: list[JobRun]) -> str | None:
+    """Why the job must not start, as a sentence, or ``None`` if it may.
+
+    ``success``: every needed job ended without failure. ``changed``: that, and one of them brought
+    something new. ``always``: once they have ended, whatever came of them.
+    """
+    if job.when is When.ALWAYS:
+        return None
+    for need in needs:
+        if not need.well:
+            ended = "was left out" if need.reason else "did not end well"
+            return f"it needs {need.job.name!r}, which {ended}"
+    if job.when is When.CHANGED and needs and not any(need.news for need in needs):
+        return "nothing changed in the jobs it needs"
+    return None

@@ -1,0 +1,228 @@
+"""Where a task comes in and where it ends: ledger first, then counts and listeners."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from crawler.engine.admitted import Admitted, Bench
+from crawler.engine.attempt import bug
+from crawler.engine.jobs import JobRun
+from crawler.events import JobFinished, TaskFinished
+from crawler.job_types.base import Misfit
+from crawler.model import Checkpoint, ErrorClass, Failure, Known, Outcome, Result, Task
+from crawler.policy.names import fold, twin
+from crawler.policy.rounds import Standing, standing
+from crawler.store.records import TaskRecord
+
+
+class Settler:
+    """Asks the ledger about each task that comes in, and records each that ends.
+
+    ``ended`` is called once a task's record is committed; only then is it counted and told.
+    """
+
+    def __init__(self, bench: Bench, ended: Callable[[JobRun], None]) -> None:
+        self._bench = bench
+        self._ended = ended
+        self._reached: dict[tuple[str, str], Checkpoint] = {}
+
+    def admit(self, run: JobRun, item: Task | Misfit) -> Task | None:
+        """The task as it is to be attempted; ``None`` if it ended here and now."""
+        if isinstance(item, Misfit):
+            self._settle_misfit(run, item)
+            return None
+        task = self._with_own_target(run, self._without_secrets_in_key(item))
+        if task is None:
+            return None
+        known = self._bench.ledger.find(task.job, task.key)
+        match standing(known, self._bench.intent):
+            case Standing.DO:
+                return replace(task, known=self._usable(task, known)) if known else task
+            case Standing.LEAVE:
+                run.open -= 1
+            case Standing.CARRY:
+                assert known is not None
+                if task.target is not None and not self._bench.files.is_intact(known):
+                    return replace(task, known=self._usable(task, known))
+                assert known.outcome is not None
+                self._deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
+            case Standing.UNANSWERED:
+                self.settle(Admitted(task, run), unanswered(task))
+        return None
+
+    def _usable(self, task: Task, known: Known) -> Known:
+        """What of the ledger's memory this run may rely on: with ``--force`` only that a file is ours.
+
+        The ledger holds URLs redacted, so they are compared so.
+        """
+        if known.url == self._bench.redact(task.url):
+            known = replace(known, url=task.url)
+        if not self._bench.intent.force:
+            return known
+        return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
+
+    def _without_secrets_in_key(self, task: Task) -> Task:
+        """The ledger's key may be made of a URL, and that of a token: a hash then tells such keys apart."""
+        shown = self._bench.redact(task.key)
+        if shown == task.key:
+            return task
+        return replace(task, key=f"{shown} ~{hashlib.sha256(task.key.encode()).hexdigest()[:16]}")
+
+    def _with_own_target(self, run: JobRun, task: Task) -> Task | None:
+        """Give every target to one task: a twin by case or Unicode form gets a name of its own."""
+        if task.target is None:
+            return task
+        claim = self._bench.ledger.claim_target
+        owner = claim(fold(task.target), task.job, str(task.ordinal), task.target)
+        if owner is None:
+            return task
+        if owner != task.target:
+            renamed = replace(task, target=twin(task.target), key=twin(task.key))
+            assert renamed.target is not None
+            if (
+                self._bench.ledger.claim_target(fold(renamed.target), task.job, renamed.key, renamed.target)
+                is None
+            ):
+                return renamed
+        message = f"another task of this run already writes {task.target!r}; give one of them another `to`"
+        failure = Failure(kind=ErrorClass.EXISTS, message=message, retryable=False)
+        duplicate = replace(task, key=f"{task.key} #{task.ordinal}")
+        self.settle(Admitted(duplicate, run), Result(outcome=Outcome.FAILED, failure=failure))
+        return None
+
+    def settle(self, admitted: Admitted, result: Result) -> None:
+        """Record how the task ended; count and tell it once that is committed."""
+        task, bench = admitted.task, self._bench
+        seconds = bench.monotonic() - admitted.started if admitted.attempts else 0.0
+        failure, saved = result.failure, result.saved
+        self._reached.pop((task.job, task.key), None)
+        record = TaskRecord(
+            job=task.job,
+            key=task.key,
+            url=bench.redact(task.url),
+            ordinal=task.ordinal,
+            target=task.target,
+            outcome=result.outcome,
+            status=result.status,
+            attempts=admitted.attempts,
+            bytes=result.bytes,
+            seconds=seconds,
+            etag=result.etag,
+            last_modified=result.last_modified,
+            size=saved.size if saved else None,
+            mtime_ns=saved.mtime_ns if saved else None,
+            sha256=saved.sha256 if saved else None,
+            error_kind=failure.kind if failure else None,
+            error_message=bench.redact(failure.message) if failure else None,
+            retryable=failure.retryable if failure else False,
+            finished=bench.wall(),
+        )
+        bench.ledger.settle(record, partial(self._deliver, admitted, result, seconds))
+
+    def _settle_misfit(self, run: JobRun, misfit: Misfit) -> None:
+        bench = self._bench
+        record = TaskRecord(
+            job=misfit.job,
+            key=f"row {misfit.ordinal}",
+            url=bench.redact(misfit.url),
+            ordinal=misfit.ordinal,
+            outcome=Outcome.FAILED,
+            error_kind=misfit.failure.kind,
+            error_message=bench.redact(misfit.failure.message),
+            finished=bench.wall(),
+        )
+        result = Result(outcome=Outcome.FAILED, failure=misfit.failure)
+        bench.ledger.settle(record, partial(self._deliver_misfit, run, misfit, result))
+
+    def _deliver(self, admitted: Admitted, result: Result, seconds: float) -> None:
+        task, run = admitted.task, admitted.run
+        counts = run.counts
+        counts.bytes += result.bytes
+        counts.requests += admitted.requests
+        counts.retries += max(0, admitted.attempts - 1)
+        run.count(result.outcome)
+        self._bench.emit(
+            TaskFinished(
+                time=self._bench.wall(),
+                run_id=self._bench.run_id,
+                job=task.job,
+                task=task.key,
+                ordinal=task.ordinal,
+                url=task.url,
+                method=task.request.method,
+                target=task.target,
+                result=result,
+                seconds=seconds,
+                attempts=admitted.attempts,
+                requests=admitted.requests,
+            )
+        )
+        self._ended(run)
+
+    def _deliver_misfit(self, run: JobRun, misfit: Misfit, result: Result) -> None:
+        run.count(Outcome.FAILED)
+        self._bench.emit(
+            TaskFinished(
+                time=self._bench.wall(),
+                run_id=self._bench.run_id,
+                job=misfit.job,
+                task=f"row {misfit.ordinal}",
+                ordinal=misfit.ordinal,
+                url=misfit.url,
+                method="",
+                target=None,
+                result=result,
+                seconds=0.0,
+                attempts=0,
+                requests=0,
+            )
+        )
+        self._ended(run)
+
+    def broken_source(self, run: JobRun, error: Exception) -> None:
+        """The job's own expansion raised: a bug, told as one failed task; the job's others go on."""
+        run.open += 1
+        misfit = Misfit(job=run.job.name, ordinal=run.counts.tasks + run.open, url="", failure=bug(error))
+        self._settle_misfit(run, misfit)
+
+    def leave_out(self, run: JobRun, reason: str) -> None:
+        """A job that must not start."""
+        run.ended, run.reason = True, reason
+        self.end_job(run)
+
+    def end_job(self, run: JobRun) -> None:
+        """Every task of the job has ended."""
+        run.ended = True
+        self._bench.emit(
+            JobFinished(
+                time=self._bench.wall(),
+                job=run.job.name,
+                type=run.job.type,
+                outcome=run.outcome,
+                counts=run.counts,
+                reason=run.reason,
+            )
+        )
+
+    async def checkpoint(self, task: Task, reached: Checkpoint) -> None:
+        """Commit how far a part file is durable; also where this run's next attempt starts."""
+        bench = self._bench
+        await bench.ledger.checkpoint(task.job, task.key, bench.redact(task.url), task.target, reached)
+        self._reached[task.job, task.key] = reached
+
+    def progress(self, task: Task) -> Checkpoint | None:
+        """The last checkpoint that an attempt of this run committed for the task."""
+        return self._reached.get((task.job, task.key))
+
+
+def unanswered(task: Task) -> Result:
+    """A request of an earlier, broken-off run of this round whose answer was never recorded."""
+    message = (
+        f"an earlier run was broken off after it began to send this {task.request.method}; whether the "
+        "server acted on it is unknown, so it is not sent again"
+    )
+    failure = Failure(kind=ErrorClass.CONNECT, message=message, retryable=False, sent=True)
+    return Result(outcome=Outcome.UNKNOWN, failure=failure)

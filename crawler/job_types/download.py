@@ -1,0 +1,167 @@
+"""``download``: one file from one URL, whole or not at all, fetched again only when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from crawler.errors import TemplateFailed
+from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.digests import Checksum, parse_checksum
+from crawler.job_types.expand import Item, Requests, expand, from_rows
+from crawler.job_types.expect import Expectation
+from crawler.job_types.fetch import fetch
+from crawler.job_types.prepare import Values, prepare
+from crawler.job_types.saving import kept, refuse_foreign
+from crawler.job_types.spec import ChecksumField, HeadExpectSpec, JobSpec, RowsSpec, ShortSpec
+from crawler.model import Pairs, Result, Task, Timeouts
+from crawler.policy import urls
+from crawler.policy.names import safe_target
+from crawler.syntax.fields import HeaderMap, HttpUrl, Size, TextField, header_pairs
+from crawler.syntax.template import Text, text
+
+Refresh = Literal["conditional", "never", "always"]
+
+
+class UrlEntry(ShortSpec):
+    """One file: its URL, and what it has of its own."""
+
+    short = "url"
+
+    url: HttpUrl
+    to: TextField | None = None
+    checksum: ChecksumField | None = None
+    headers: HeaderMap = Field(default_factory=dict)
+
+
+class DownloadSpec(JobSpec):
+    """Download files."""
+
+    type: Literal["download"]
+    urls: tuple[UrlEntry, ...] | None = Field(None, description="What to download.")
+    rows: RowsSpec | None = Field(None, alias="from", description="Rows to take URLs from.")
+    to: TextField | None = Field(
+        None, description="The file's path below the output root; by default ${host}/${path}."
+    )
+    checksum: ChecksumField | None = Field(None, description="algorithm:hex that the file must have.")
+    overwrite: bool = Field(False, description="Replace even files that earlier runs did not make.")
+    max_bytes: Size | None = Field(None, description="A larger file is a failure.")
+    min_bytes: Size | None = Field(None, description="A smaller file is a failure.")
+    expect: HeadExpectSpec = Field(HeadExpectSpec(), description="What the answer must be.")
+    mtime: bool = Field(True, description="Give the file the time of Last-Modified.")
+    refresh: Refresh = Field("conditional", description="Whether to fetch again what is already there.")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DownloadSpec:
+        if (self.urls is None) == (self.rows is None):
+            found = "neither" if self.urls is None else "both"
+            raise ValueError(f"expected exactly one of 'urls' and 'from', found {found}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What all downloads of a job have in common."""
+
+    overwrite: bool
+    refresh: Refresh
+    mtime: bool
+    max_bytes: int | None
+    min_bytes: int | None
+    expect: Expectation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadTask(Task):
+    """One file to download."""
+
+    target: str
+    rules: Rules
+    checksum: Checksum | None = None
+
+
+class Download:
+    """The ``download`` job type."""
+
+    name: ClassVar[str] = "download"
+    spec: ClassVar[type[DownloadSpec]] = DownloadSpec
+    timeouts: ClassVar[Timeouts] = Timeouts()
+
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+        """A task a URL, its key the target path."""
+        spec: DownloadSpec = job.spec
+        items = from_rows(job, spec.rows, sources) if spec.rows else _from_entries(spec.urls or ())
+        return expand(job, items, _Builder(job).build)
+
+    async def perform(self, task: DownloadTask, tools: Tools) -> Result:
+        """Fetch the file, or find that the one we have is still good."""
+        if task.rules.refresh == "never" and task.known is not None and tools.files.is_intact(task.known):
+            return kept(task.known)
+        refuse_foreign(tools.files, task, overwrite=task.rules.overwrite)
+        return await fetch(task, tools)
+
+
+def _from_entries(entries: tuple[UrlEntry, ...]) -> Iterator[Item]:
+    for ordinal, entry in enumerate(entries):
+        own = entry if entry.to is not None or entry.checksum is not None or entry.headers else None
+        yield Item(ordinal, entry.url, {"index": ordinal}, own=own)
+
+
+class _Builder:
+    """Turns items into tasks, with everything that is the same for all of them worked out before."""
+
+    def __init__(self, job: Job) -> None:
+        spec: DownloadSpec = job.spec
+        self._job = job
+        self._to = spec.to
+        self._checksum = prepare(spec.checksum, lambda values: _checksum(spec.checksum, values))
+        self._rules = Rules(
+            overwrite=spec.overwrite,
+            refresh=spec.refresh,
+            mtime=spec.mtime,
+            max_bytes=spec.max_bytes,
+            min_bytes=spec.min_bytes,
+            expect=spec.expect.expectation(),
+        )
+        self._requests = Requests(job, identity=True)
+
+    def build(self, item: Item) -> DownloadTask:
+        """Raises ``TemplateFailed`` or ``UnsafePath``."""
+        job, values = self._job, item.values
+        url, auth = self._requests.url(item)
+        own = item.own
+        to, checksum = self._to, self._checksum(values)
+        headers: Pairs = ()
+        if isinstance(own, UrlEntry):
+            to, headers = own.to or to, header_pairs(own.headers, values)
+            checksum = _checksum(own.checksum, values) if own.checksum is not None else checksum
+        target = safe_target(text(to, values) if to is not None else _as_wget(url))
+        request = self._requests.make(url, values, auth, own_headers=headers)
+        return DownloadTask(
+            job=job.name,
+            key=target,
+            ordinal=item.ordinal,
+            slot=urls.slot(url),
+            request=request,
+            target=target,
+            retry=job.retry,
+            rules=self._rules,
+            checksum=checksum,
+        )
+
+
+def _as_wget(url: str) -> str:
+    fields = urls.fields(url)
+    return f"{fields['host']}/{fields['path']}"
+
+
+def _checksum(given: Text | None, values: Values) -> Checksum | None:
+    if given is None:
+        return None
+    try:
+        return parse_checksum(text(given, values))
+    except ValueError as error:
+        raise TemplateFailed(str(error)) from None

@@ -1,0 +1,144 @@
+"""``request``: one HTTP request, its answer checked, saved or let go; ``post`` is one with POST."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from crawler.errors import TemplateFailed
+from crawler.job_types.answer import answer
+from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.bodies import BodySpec, body_maker
+from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows
+from crawler.job_types.expect import Expectation
+from crawler.job_types.prepare import Values
+from crawler.job_types.saving import refuse_foreign
+from crawler.job_types.spec import ExpectSpec, JobSpec, RowsSpec
+from crawler.model import Pairs, Result, Task, Timeouts
+from crawler.policy import urls
+from crawler.policy.names import safe_target
+from crawler.syntax.fields import HttpUrl, TextField, header_value_problem
+from crawler.syntax.template import Text, text
+
+Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
+
+# RFC 9110 §9.2.2: doing these twice comes to the same as doing them once.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+
+
+class RequestKeys(JobSpec, BodySpec):
+    """The keys that ``request`` and ``post`` share."""
+
+    url: HttpUrl | None = Field(None, description="Where to; with 'from', once for each row.")
+    urls: tuple[HttpUrl, ...] | None = Field(None, description="Where to, one request each.")
+    rows: RowsSpec | None = Field(None, alias="from", description="Rows, one request each.")
+    method: Method = "GET"
+    save: TextField | None = Field(None, description="Save the answer's body at this path.")
+    expect: ExpectSpec = Field(ExpectSpec(), description="What the answer must be.")
+    idempotency_key: TextField | None = Field(
+        None, description="Sent as Idempotency-Key; makes POST and PATCH safe to send again."
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> RequestKeys:
+        if self.urls is not None:
+            if self.url is not None or self.rows is not None:
+                raise ValueError("expected 'urls' without 'url' and 'from'")
+        elif self.url is None and self.rows is None:
+            raise ValueError("expected 'url', 'urls' or 'from'")
+        return self
+
+
+class RequestSpec(RequestKeys):
+    """Send requests."""
+
+    type: Literal["request"]
+
+
+class PostSpec(RequestKeys):
+    """Send POST requests."""
+
+    type: Literal["post"]
+    method: Literal["POST"] = "POST"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestTask(Task):
+    """One request to send."""
+
+    expect: Expectation
+
+
+class RequestJob:
+    """The ``request`` job type."""
+
+    name: ClassVar[str] = "request"
+    spec: ClassVar[type[RequestKeys]] = RequestSpec
+    timeouts: ClassVar[Timeouts] = Timeouts(total=120.0)
+
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+        """A task a URL or row, its key the ordinal, method and URL."""
+        spec: RequestKeys = job.spec
+        items: Iterator[Any]
+        if spec.rows is not None:
+            items = from_rows(job, spec.rows, sources, url=spec.url)
+        else:
+            items = from_list(spec.urls if spec.urls is not None else (spec.url or "",))
+        return expand(job, items, _Builder(job).build)
+
+    async def perform(self, task: RequestTask, tools: Tools) -> Result:
+        """Send the request and hold its answer against what is expected of it."""
+        refuse_foreign(tools.files, task)
+        async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
+            return await answer(response, task, task.expect, tools)
+
+
+class Post(RequestJob):
+    """The ``post`` job type: ``request`` with POST."""
+
+    name: ClassVar[str] = "post"
+    spec: ClassVar[type[RequestKeys]] = PostSpec
+
+
+class _Builder:
+    def __init__(self, job: Job) -> None:
+        spec: RequestKeys = job.spec
+        self._job = job
+        self._spec = spec
+        repeatable = spec.method in IDEMPOTENT or spec.idempotency_key is not None
+        self._requests = Requests(job, method=spec.method, idempotent=repeatable)
+        self._body = body_maker(spec, job.folder)
+        self._expect = spec.expect.expectations()
+
+    def build(self, item: Item) -> RequestTask:
+        """Raises ``TemplateFailed`` or ``UnsafePath``."""
+        job, spec, values = self._job, self._spec, item.values
+        url, auth = self._requests.url(item)
+        return RequestTask(
+            job=job.name,
+            key=f"{item.ordinal} {spec.method} {url}",
+            ordinal=item.ordinal,
+            slot=urls.slot(url),
+            request=self._requests.make(
+                url, values, auth, self._body(values), own_headers=_idempotency(spec.idempotency_key, values)
+            ),
+            target=None if spec.save is None else safe_target(text(spec.save, values)),
+            retry=job.retry,
+            expect=self._expect(values),
+        )
+
+
+def _idempotency(given: Text | None, values: Values) -> Pairs:
+    """The header that lets a server recognise a repeated request (draft-ietf-httpapi-idempotency-key)."""
+    if given is None:
+        return ()
+    key = text(given, values)
+    problem = header_value_problem(key) or (None if key.strip() else "it is empty")
+    if problem is not None:
+        raise TemplateFailed(f"idempotency_key: {problem}")
+    return ((IDEMPOTENCY_KEY, key),)

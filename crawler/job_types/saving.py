@@ -1,0 +1,95 @@
+"""From a whole, verified part file to a ``Result``: what was new, what changed, what stayed."""
+
+from __future__ import annotations
+
+from crawler.errors import TargetExists
+from crawler.model import Known, Outcome, Result, Saved, Task
+from crawler.net.transport import Response
+from crawler.store.files import Files, PartFile
+
+
+def is_ours(known: Known | None, target: str | None) -> bool:
+    """Whether the ledger says that an earlier run of this task put the file there."""
+    return known is not None and known.sha256 is not None and known.target == target
+
+
+def refuse_foreign(files: Files, task: Task, *, overwrite: bool = False) -> None:
+    """Raise ``TargetExists``, before anything is sent, where a file that is not ours stands."""
+    if task.target is None or overwrite or is_ours(task.known, task.target):
+        return
+    if files.exists(task.target):
+        raise TargetExists(
+            f"{task.target!r} exists and no earlier run of this task made it; it was left alone "
+            "(move it away, or choose another target)"
+        )
+
+
+async def finish(
+    part: PartFile,
+    task: Task,
+    files: Files,
+    *,
+    received: int,
+    response: Response | None = None,
+    overwrite: bool = False,
+    mtime: float | None = None,
+) -> Result:
+    """Give the file its final name, unless the very same content stands there already.
+
+    ``new``, or ``changed`` where the ledger knew other content, or ``unchanged`` with the old file
+    left as it is. The part file is given up in any case. Raises ``TargetExists`` or ``StorageFailed``.
+    """
+    known, ours = task.known, is_ours(task.known, task.target)
+    saved = await _same_as_before(part, known, files) if ours and known is not None else None
+    if saved is not None:
+        outcome = Outcome.UNCHANGED
+        await part.discard()
+    else:
+        saved = await part.finish(replace=overwrite or ours, mtime=mtime)
+        other = ours and known is not None and known.sha256 != saved.sha256
+        outcome = Outcome.CHANGED if other else Outcome.NEW
+    headers = response.headers if response else {}
+    return Result(
+        outcome=outcome,
+        status=response.status if response else None,
+        bytes=received,
+        saved=saved,
+        etag=headers.get("ETag"),
+        last_modified=headers.get("Last-Modified"),
+        note=None if response is None or response.verified_length else "unverified_length",
+    )
+
+
+def kept(known: Known, response: Response | None = None) -> Result:
+    """``unchanged``: the file that the ledger knows is still the right one."""
+    headers = response.headers if response else {}
+    return Result(
+        outcome=Outcome.UNCHANGED,
+        status=response.status if response else None,
+        saved=_saved(known),
+        etag=headers.get("ETag") or known.etag,
+        last_modified=headers.get("Last-Modified") or known.last_modified,
+    )
+
+
+async def _same_as_before(part: PartFile, known: Known, files: Files) -> Saved | None:
+    if known.size != part.offset or not files.is_intact(known):
+        return None
+    try:
+        same = await part.digest("sha256") == known.sha256
+    except BaseException:
+        await part.keep()
+        raise
+    return _saved(known) if same else None
+
+
+def _saved(known: Known) -> Saved | None:
+    if known.target is None or known.size is None or known.mtime_ns is None or known.sha256 is None:
+        return None
+    return Saved(
+        target=known.target,
+        size=known.size,
+        sha256=known.sha256,
+        mtime_ns=known.mtime_ns,
+        replaced=False,
+    )

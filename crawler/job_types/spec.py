@@ -1,0 +1,198 @@
+"""The keys that every job has, and the ones that several job types share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from crawler.job_types import match
+from crawler.job_types.digests import parse_checksum
+from crawler.job_types.expect import Expectation
+from crawler.job_types.prepare import Values, prepare
+from crawler.model import When
+from crawler.syntax.fields import (
+    AuthSpec,
+    HeaderMap,
+    HostMap,
+    HttpUrl,
+    ParamMap,
+    RetrySpec,
+    Size,
+    Spec,
+    TextField,
+    TimeoutSpec,
+)
+from crawler.syntax.template import Template, Text, as_text, render
+
+
+def one_or_many(value: Any) -> Any:
+    """A single value as a list of one, so that either may be written."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+@dataclass(frozen=True)
+class _OneOrMany:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(one_or_many, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        many = handler(schema)
+        return {"anyOf": [many.get("items", {}), many]}
+
+
+OneOrMany = _OneOrMany()
+
+JobName = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class ShortSpec(Spec):
+    """A map that a bare value may stand for: ``{short: value}``."""
+
+    short: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_value(cls, value: Any) -> Any:
+        bare = isinstance(value, str | int | float | Template) and not isinstance(value, bool)
+        return {cls.short: value} if bare else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Either form: the map, or what its ``short`` key takes."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        own = schema["properties"][cls.short]
+        bare = {key: value for key, value in own.items() if key not in ("title", "default", "description")}
+        described = {key: schema.pop(key) for key in ("title", "description") if key in schema}
+        return described | {"anyOf": [bare, schema]}
+
+
+class JobSpec(Spec):
+    """The keys of every job."""
+
+    name: JobName = Field(description="Names the job in reports, and for needs.")
+    type: str = Field(description="Which kind of job this is.")
+    needs: Annotated[tuple[JobName, ...], OneOrMany] = Field(
+        (), description="Jobs that must have ended before this one starts: a name or a list."
+    )
+    when: When = Field(When.SUCCESS, description="What the needed jobs must have come to.")
+    enabled: bool = Field(True, description="false leaves the job out.")
+    headers: HeaderMap = Field(default_factory=dict, description="Header fields of every request.")
+    params: ParamMap = Field(default_factory=dict, description="Query parameters; a list repeats one.")
+    cookies: dict[str, TextField] = Field(default_factory=dict, description="Cookies of every request.")
+    auth: AuthSpec | None = Field(None, description="Credentials; they never cross an origin.")
+    proxy: HttpUrl | None = Field(None, description="An http(s) proxy for this job.")
+    timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
+    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    hosts: HostMap = Field(default_factory=dict, description="Rules by host pattern, for this job alone.")
+    matrix: dict[str, Annotated[tuple[Any, ...], OneOrMany]] = Field(
+        default_factory=dict, description="One job for each combination of these values."
+    )
+
+
+class RowsSpec(ShortSpec):
+    """Where rows come from: a file, or a map that names file, format and columns."""
+
+    short = "file"
+
+    file: str = Field(min_length=1, description="Relative to the manifest's folder; - is stdin.")
+    format: Literal["lines", "csv", "jsonl"] | None = Field(
+        None, description="By default what the file's extension says."
+    )
+    url: TextField = Field("url", description="The column that holds the URL, or a template of the URL.")
+
+
+def _checksum(value: Text) -> Text:
+    if isinstance(value, str):
+        parse_checksum(value)
+    return value
+
+
+ChecksumField = Annotated[TextField, AfterValidator(_checksum), WithJsonSchema({"type": "string"})]
+"""``algorithm:hex``, or a template of it."""
+
+
+def _pattern(value: Text) -> Text:
+    if isinstance(value, str):
+        match.check_pattern(value)
+    return value
+
+
+PatternField = Annotated[TextField, AfterValidator(_pattern), WithJsonSchema({"type": ["string", "number"]})]
+"""A substring, or ``re:`` and a regular expression."""
+
+
+def _status(value: Any) -> match.StatusRange:
+    return match.status_range(value)
+
+
+StatusField = Annotated[
+    tuple[int, int],
+    BeforeValidator(_status),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[1-5]([0-9]{2}|[xX]{2})$"}]}
+    ),
+]
+"""A status, or a class of them such as ``2xx``."""
+
+
+class HeadExpectSpec(Spec):
+    """What the answer's head must say; anything else is a failure."""
+
+    status: Annotated[tuple[StatusField, ...], OneOrMany] = Field(
+        (), description="Statuses that are right, instead of any 2xx."
+    )
+    content_type: Annotated[tuple[str, ...], OneOrMany] = Field(
+        (), description="Media types that are right; image/* stands for a family."
+    )
+
+    def expectation(self) -> Expectation:
+        """The same as plain data."""
+        return Expectation(statuses=self.status, content_types=self.content_type)
+
+
+class ExpectSpec(HeadExpectSpec):
+    """What the answer must be; anything else is a failure."""
+
+    headers: dict[str, PatternField] = Field(default_factory=dict, description="Values, or re: expressions.")
+    text: Annotated[tuple[PatternField, ...], OneOrMany] = Field(
+        (), description="What the body must hold: substrings or re: expressions."
+    )
+    json_: Any = Field(None, alias="json", description="What the JSON body must hold; it may hold more keys.")
+    min_bytes: Size | None = Field(None, description="The body's least size.")
+    max_bytes: Size | None = Field(None, description="The body's greatest size.")
+
+    def expectations(self) -> Callable[[Values], Expectation]:
+        """What gives each task its expectation; built once unless there is a template in it."""
+        contents: dict[str, Any] = {"headers": tuple(self.headers.items()), "texts": self.text}
+        if "json_" in self.model_fields_set:
+            contents["json"] = (self.json_,)
+        return prepare(contents, lambda values: self._expectation(contents, values))
+
+    def _expectation(self, contents: dict[str, Any], values: Values) -> Expectation:
+        found: Any = render(contents, values)
+        return Expectation(
+            statuses=self.status,
+            content_types=self.content_type,
+            headers=tuple((name, as_text(value, name)) for name, value in found["headers"]),
+            texts=tuple(as_text(value, "text") for value in found["texts"]),
+            json=found.get("json", ()),
+            min_bytes=self.min_bytes,
+            max_bytes=self.max_bytes,
+        )

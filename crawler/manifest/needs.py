@@ -1,0 +1,101 @@
+"""Which jobs must end before which: names looked up, cycles refused, ``--only`` applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from crawler.manifest.drafts import Draft, Drafts
+from crawler.manifest.findings import Findings
+from crawler.syntax.nodes import Node
+from crawler.syntax.words import suggestion
+
+Needs = Mapping[str, tuple[str, ...]]
+
+MAX_EDGES = 1_000_000  # two matrices that need each other multiply
+
+
+def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> tuple[tuple[Draft, ...], Needs]:
+    """The jobs that will run, and the names of those among them that each must wait for.
+
+    A need names a job, all combinations of a matrix, or one of them. With ``only``, a need that is not
+    chosen counts as satisfied. A disabled job satisfies nothing, so needing one is a mistake.
+    """
+    for place, need in drafts.wrong_needs:
+        _refuse_unknown(need, place, drafts, findings)
+    enabled = [draft for draft in drafts.jobs if draft.spec.enabled]
+    chosen = _chosen(enabled, drafts, only, findings)
+    groups = _groups(enabled)
+    edges = sum(len(groups.get(need, ())) for draft in enabled for need in draft.spec.needs)
+    if edges > MAX_EDGES:
+        findings.add(None, f"the jobs' needs come to {edges} pairs of jobs; at most {MAX_EDGES} are allowed")
+        return chosen, {}
+    needs = {draft.name: _needs(draft, groups, drafts, bool(only), findings) for draft in enabled}
+    _refuse_cycle(enabled, needs, findings)
+    kept = {draft.name for draft in chosen}
+    return chosen, {name: tuple(need for need in needs[name] if need in kept) for name in kept}
+
+
+def _groups(drafts: Sequence[Draft]) -> dict[str, list[str]]:
+    """Job names, with and without their matrix values, to the jobs that they stand for."""
+    groups: dict[str, list[str]] = {}
+    for draft in drafts:
+        for name in {draft.name, draft.written}:
+            groups.setdefault(name, []).append(draft.name)
+    return groups
+
+
+def _chosen(
+    enabled: Sequence[Draft], drafts: Drafts, only: Sequence[str], findings: Findings
+) -> tuple[Draft, ...]:
+    if not only:
+        return tuple(enabled)
+    for name in only:
+        if not any(name in (draft.name, draft.written) for draft in enabled):
+            disabled = any(name in (draft.name, draft.written) for draft in drafts.jobs)
+            if disabled:
+                findings.add(None, f"--only {name}: the job is disabled (enabled: false)")
+            elif name not in drafts.written:
+                findings.add(None, f"--only {name}: there is no such job{_hint(name, drafts)}")
+    return tuple(draft for draft in enabled if draft.name in only or draft.written in only)
+
+
+def _needs(
+    draft: Draft, groups: Mapping[str, list[str]], drafts: Drafts, only: bool, findings: Findings
+) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for at, need in enumerate(draft.spec.needs):
+        if need in groups:
+            found |= dict.fromkeys(groups[need])
+            continue
+        place = draft.at("needs", at)
+        if any(need in (other.name, other.written) for other in drafts.jobs):
+            if not only:
+                findings.add(place, f"job {need!r} is disabled, so nothing can wait for it")
+        else:
+            _refuse_unknown(need, place, drafts, findings)
+    return tuple(found)
+
+
+def _refuse_unknown(need: str, place: Node, drafts: Drafts, findings: Findings) -> None:
+    """Report a name that no job has, unless it is one of a job whose own mistakes are reported."""
+    good = {draft.written for draft in drafts.jobs}
+    name = need.partition(" (")[0]
+    if need not in drafts.written and (name in good or name not in drafts.written):
+        findings.add(place, f"there is no job {need!r} to wait for{_hint(need, drafts)}")
+
+
+def _hint(name: str, drafts: Drafts) -> str:
+    names = sorted(drafts.written | {draft.name for draft in drafts.jobs})
+    return suggestion(name, names) or (f"; the jobs are {', '.join(names)}" if len(names) <= 12 else "")
+
+
+def _refuse_cycle(drafts: Sequence[Draft], needs: Needs, findings: Findings) -> None:
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        cycle: list[str] = list(reversed(error.args[1]))  # graphlib lists a node before what needs it
+        first = min((draft for draft in drafts if draft.name in cycle), key=lambda draft: draft.node.line)
+        at = cycle.index(first.name)
+        turned = [*cycle[at:-1], *cycle[:at], first.name]
+        findings.add(first.at("needs"), f"jobs wait for each other: {' → '.join(turned)}")

@@ -1,0 +1,73 @@
+"""Two tasks must not write one file: found before the run where the manifest itself tells the targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from crawler.job_types.base import Job, Misfit
+from crawler.manifest.drafts import Draft
+from crawler.manifest.findings import Findings
+from crawler.model import Outcome, Row, Task
+from crawler.policy.names import fold
+from crawler.syntax.nodes import Node
+from crawler.syntax.words import shown
+
+MAX_TASKS = 100_000  # a second's work; what lies beyond is caught when the second task opens its file
+
+# Spec fields that make tasks out of what does not stand in the manifest: rows, local files, links.
+_FROM_OUTSIDE = ("rows", "files", "start")
+
+
+class _Nothing:
+    """Sources for jobs that need none."""
+
+    output = Path()
+
+    def rows(self, job: Job) -> Iterator[Row | Misfit]:
+        return iter(())
+
+    def may_block(self, job: Job) -> bool:
+        return False
+
+    def produced(self, job: str, outcomes: frozenset[Outcome]) -> Iterable[str]:
+        return ()
+
+
+def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
+    """Make the tasks that are written in the manifest; report those that cannot be made or share a target."""
+    first: dict[str, tuple[Task, Node]] = {}
+    number = 0
+    for draft, job in jobs:
+        if any(getattr(draft.spec, field, None) is not None for field in _FROM_OUTSIDE):
+            continue
+        for task in draft.job_type.tasks(job, _Nothing()):
+            number += 1
+            if number > MAX_TASKS:
+                return
+            if isinstance(task, Misfit):
+                findings.add(_place(draft, task.ordinal), task.failure.message)
+            elif task.target is not None:
+                _claim(draft, task, first, findings)
+
+
+def _claim(draft: Draft, task: Task, first: dict[str, tuple[Task, Node]], findings: Findings) -> None:
+    assert task.target is not None
+    place = _place(draft, task.ordinal)
+    other, there = first.setdefault(fold(task.target), (task, place))
+    if other is not task:
+        where = f"job {other.job!r} at line {there.line}, column {there.column}"
+        findings.add(place, f"target {shown(task.target, 200)} is also one of {where}; set another 'to'")
+
+
+def _place(draft: Draft, ordinal: int) -> Node:
+    """Where the task's target is written: its entry's own ``to``, or the entry, or the job's."""
+    entry = draft.at("urls", ordinal)
+    if isinstance(entry.value, dict) and entry is not draft.node and "to" in entry.value:
+        return entry.value["to"]
+    if entry is not draft.node:
+        return entry
+    for key in ("to", "save", "url"):
+        if (node := draft.at(key)) is not draft.node:
+            return node
+    return draft.node

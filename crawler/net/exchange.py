@@ -1,0 +1,106 @@
+"""One request on its way: what the connector must know of it, and what it learned."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from aiohttp import ClientTimeout, StreamReader
+from aiohttp.client_proto import ResponseHandler
+
+from crawler.errors import ProtocolBroken, TaskError, TimedOut
+from crawler.net.guard import Checked
+from crawler.net.printable import printable
+
+if TYPE_CHECKING:
+    from crawler.net.auth import Digest
+
+
+class Exchange:
+    """From the first connection sought for a request until its body has ended.
+
+    ``once`` is for requests that must not be sent again blindly: they get a connection that no request
+    has used yet, and only as many tries as there were answers asking for another.
+    """
+
+    __slots__ = (
+        "_tries",
+        "_tries_left",
+        "began",
+        "checked",
+        "content",
+        "digest",
+        "head_limit",
+        "once",
+        "protocol",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        *,
+        once: bool,
+        checked: Checked,
+        timeout: ClientTimeout,
+        digest: Digest | None = None,
+        head_limit: float | None = None,
+    ) -> None:
+        self.once = once
+        self.checked = checked
+        self.timeout = timeout
+        self.digest = digest
+        self.head_limit = head_limit
+        self._tries = 0
+        self._tries_left = 1
+        self.began = 0.0  # loop time at which the connection was there
+        self.protocol: ResponseHandler | None = None
+        self.content: StreamReader | None = None  # once the head has arrived
+
+    @property
+    def sent(self) -> bool:
+        """Whether request bytes may have left."""
+        return self._tries > 0
+
+    @property
+    def may_try(self) -> bool:
+        """Whether the request may go out (again)."""
+        return self._tries_left > 0 or not self.once
+
+    def challenged(self) -> None:
+        """The server answered, and asks for the same request with an answer to its challenge."""
+        self._tries_left += 1
+
+    def connected(self, protocol: ResponseHandler, now: float) -> None:
+        """A connection was obtained; the request goes out on it."""
+        self._tries += 1
+        self._tries_left -= 1
+        self.began = now
+        self.protocol = protocol
+
+    def overdue(self, now: float) -> TaskError | None:
+        """The error for an answer whose head keeps arriving without an end."""
+        if self.head_limit is None or self.protocol is None or now - self.began < self.head_limit:
+            return None
+        return TimedOut(
+            f"no complete answer head {self.head_limit:g} s after the request was sent; "
+            "the server sends interim answers or a header without an end",
+            sent=True,
+        )
+
+    def fail(self, error: TaskError) -> None:
+        """End the wait for the answer's head with ``error``."""
+        if self.protocol is not None:
+            self.protocol.set_exception(error)
+
+    def connection_lost(self) -> None:
+        """Wake a reader of the body that aiohttp forgets when the framing turns out to be malformed."""
+        content, protocol = self.content, self.protocol
+        if content is None or protocol is None or content.is_eof() or content.exception() is not None:
+            return
+        cause = protocol.exception()
+        content.set_exception(
+            ProtocolBroken(f"the body's framing is malformed: {printable(cause)}", sent=True, answered=True)
+        )
+
+
+CURRENT: ContextVar[Exchange] = ContextVar("exchange")  # of the task that is sending

@@ -1,0 +1,65 @@
+"""The way from a request to its answer through redirects, as an async context."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from crawler.model import Hop, Request
+from crawler.net.redirects import STATUSES, Leg, first_leg, next_leg
+from crawler.net.response import AiohttpResponse
+from crawler.net.sending import Sender
+from crawler.net.timeouts import left_of
+from crawler.net.transport import MovedAway
+from crawler.net.wire import requested_url
+from crawler.policy import urls
+
+
+class Opening:
+    """``async with`` gives the answer; leaving it before the body's end closes the connection.
+
+    A class of its own because a generator-based context costs more than the rest of our work on a
+    small file.
+    """
+
+    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot")
+
+    def __init__(self, sender: Sender, request: Request, slot: str, hop: Hop | None) -> None:
+        self._sender = sender
+        self._request = request
+        self._slot = slot
+        self._hop = hop
+        self._response: AiohttpResponse | None = None
+
+    async def __aenter__(self) -> AiohttpResponse:
+        request = self._request
+        leg = first_leg(request, requested_url(request), self._hop)
+        limits = request.timeouts
+        began = self._sender.time()
+        while True:
+            response = await self._sender.send(request, leg, limits)
+            following = await self._following(leg, response) if response.status in STATUSES else None
+            if following is None:
+                self._response = response
+                return response
+            leg = following
+            limits = left_of(request.timeouts, self._sender.time() - began)
+
+    async def _following(self, leg: Leg, response: AiohttpResponse) -> Leg | None:
+        """The next leg within the slot, its predecessor's connection given back."""
+        following = None
+        try:
+            following = next_leg(leg, response.status, response.headers.get("Location"))
+            if following is not None:
+                await response.drain()
+        except BaseException:
+            await response.close()
+            raise
+        if following is not None and (slot := urls.slot(following.url)) != self._slot:
+            raise MovedAway(Hop(following.url, following.method, following.hops, following.crossed), slot)
+        return following
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._response is not None:
+            await self._response.close()

@@ -1,0 +1,31 @@
+"""What one process's transport is set up with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crawler import __version__
+from crawler.model import Timeouts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSettings:
+    """Times in seconds. A request's own timeouts and proxy win over these.
+
+    ``allow_private`` says whether private addresses may be connected to: ``True`` always, ``False``
+    never, ``None`` for the URLs of the manifest and for redirects that stay among the hosts it names
+    (``trusted_hosts``: bare names, lower case).
+    """
+
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    keepalive: float = 15.0
+    dns_cache: float = 300.0
+    tls_ca: str | None = None  # a PEM file or folder that replaces the system's authorities, as curl --cacert
+    tls_client_cert: str | None = None
+    tls_client_key: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    allow_private: bool | None = None
+    user_agent: str = f"crawler/{__version__}"
+    trusted_hosts: frozenset[str] = frozenset()
+    rate_window: float = 60.0  # over which min_rate is measured
+    head_limit: float = 600.0  # for the head of an answer that is arriving, where silence is limited at all

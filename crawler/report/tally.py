@@ -1,0 +1,146 @@
+"""The running totals of a run, from which every summary is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from crawler.events import Event, JobFinished, RunStarted, TaskFinished, TaskRetried
+from crawler.model import Counts, ErrorClass, Outcome
+
+KEPT_FAILURES = 100  # contract §4: the report lists the first 100
+
+_PRECEDENCE = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.CHANGED, Outcome.NEW, Outcome.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What failures are counted by."""
+
+    kind: ErrorClass
+    status: int | None = None
+    retryable: bool = False
+    unknown: bool = False  # sent, and the answer never came
+
+    @property
+    def label(self) -> str:
+        """``http_status 404`` or just the class."""
+        return f"{self.kind} {self.status}" if self.kind is ErrorClass.HTTP_STATUS else str(self.kind)
+
+
+@dataclass(slots=True)
+class JobTally:
+    """One job: its counts so far and, once it has ended, what it came to."""
+
+    name: str
+    type: str = ""
+    counts: Counts = field(default_factory=Counts)
+    ended: Outcome | None = None
+    reason: str | None = None  # why it never started
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the job came to, or would if it ended now."""
+        return self.ended or job_outcome(self.counts)
+
+
+@dataclass(slots=True)
+class RetryTally:
+    """One reason to try again: how often, and the first task that met it."""
+
+    kind: ErrorClass
+    status: int | None
+    job: str
+    task: str
+    host: str
+    count: int = 0
+    attempts: int = 0  # the first task's, once it has ended
+    ended: Outcome | None = None
+
+
+def job_outcome(counts: Counts) -> Outcome:
+    """The weightiest outcome of a job's tasks: failed, unknown, changed, new, unchanged; else skipped."""
+    return next((outcome for outcome in _PRECEDENCE if getattr(counts, outcome)), Outcome.SKIPPED)
+
+
+class Tally:
+    """Listener that counts. Memory is bounded by the number of jobs and of distinct causes."""
+
+    def __init__(self) -> None:
+        self.run: RunStarted | None = None
+        self.total = Counts()
+        self.jobs: dict[str, JobTally] = {}
+        self.failures: list[TaskFinished] = []  # the first 100
+        self.causes: Counter[Cause] = Counter()
+        self.retries: dict[tuple[ErrorClass, int | None], RetryTally] = {}
+        self.retried = 0  # tasks that took more than one attempt
+        self.recovered = 0  # of those, the ones that ended well
+        self.unverified_length = 0
+
+    def on(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case TaskFinished():
+                self._finished(event)
+            case TaskRetried():
+                self._retried(event)
+            case JobFinished():
+                job = self._job(event.job)
+                job.type, job.ended, job.reason = event.type, event.outcome, event.reason
+            case RunStarted():
+                self.run = event
+                for name, kind in event.jobs:
+                    self._job(name).type = kind
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _job(self, name: str) -> JobTally:
+        job = self.jobs.get(name)
+        if job is None:
+            job = self.jobs[name] = JobTally(name)
+        return job
+
+    def _finished(self, event: TaskFinished) -> None:
+        result = event.result
+        for counts in (self.total, self._job(event.job).counts):
+            counts.tasks += 1
+            counts.bytes += result.bytes
+            counts.requests += event.requests
+            counts.retries += max(event.attempts - 1, 0)
+            setattr(counts, result.outcome, getattr(counts, result.outcome) + 1)
+        self.unverified_length += result.note == "unverified_length"
+        if result.failure is not None:
+            self._failed(event)
+        if event.attempts > 1:
+            self.retried += 1
+            self.recovered += result.failure is None
+            for reason in self.retries.values():
+                if reason.ended is None and (reason.job, reason.task) == (event.job, event.task):
+                    reason.ended, reason.attempts = result.outcome, event.attempts
+
+    def _failed(self, event: TaskFinished) -> None:
+        failure = event.result.failure
+        assert failure is not None
+        unknown = event.result.outcome is Outcome.UNKNOWN
+        self.causes[Cause(failure.kind, failure.status, failure.retryable and not unknown, unknown)] += 1
+        if len(self.failures) < KEPT_FAILURES:
+            self.failures.append(event)
+
+    def _retried(self, event: TaskRetried) -> None:
+        key = (event.kind, event.status)
+        reason = self.retries.get(key)
+        if reason is None:
+            reason = RetryTally(event.kind, event.status, event.job, event.task, _host(event.url))
+            self.retries[key] = reason
+        reason.count += 1
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2]
+    except ValueError:
+        return url

@@ -1,0 +1,283 @@
+"""One run put together: ledger, files, transport, engine and listeners, in the order of their lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from types import TracebackType
+
+import msgspec
+
+from crawler.config import Config
+from crawler.engine.admitted import Bench
+from crawler.engine.jobs import JobTable
+from crawler.engine.local import Engine
+from crawler.engine.recovery import recover
+from crawler.errors import RunRefused, StorageFailed
+from crawler.events import Event, Listener, RunFinished, RunStarted, RunStopping, Warned
+from crawler.job_types.table import JOB_TYPES
+from crawler.manifest.manifest import Manifest
+from crawler.manifest.sources import ManifestSources
+from crawler.net.aiohttp_transport import AiohttpTransport
+from crawler.net.settings import TransportSettings
+from crawler.options import Options
+from crawler.policy.redact import Redactor
+from crawler.policy.rounds import Intent
+from crawler.report import events_file, json_report, log, progress
+from crawler.report.console import Console
+from crawler.report.exit_code import Ending, Verdict, decide
+from crawler.report.gauges import Gauges
+from crawler.report.json_report import Report
+from crawler.report.tally import Tally
+from crawler.report.text import TextReport
+from crawler.store.ledger import Ledger
+from crawler.store.output import OutputRoot
+from crawler.store.records import RunRecord
+
+
+class Session:
+    """Everything that lives exactly as long as one run."""
+
+    def __init__(
+        self,
+        config: Config,
+        manifest: Manifest,
+        options: Options,
+        json_bytes: Callable[[object], bytes] | None = None,
+    ) -> None:
+        self._config = config
+        self._manifest = manifest
+        self._options = options
+        self._json_bytes = json_bytes or msgspec.json.encode
+        self._redactor = Redactor(manifest.secrets)
+        self._console = Console(sys.stderr, os.environ)
+        self._tally = Tally()
+        self._gauges = Gauges()
+        self._warnings: list[str] = []
+        self._listeners: list[Listener] = [self._tally]
+        self._run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        self._bug: str | None = None
+        self._budget: str | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Session:
+        """Take the ledger's lock first: a second run must leave before it touches anything."""
+        config, options = self._config, self._options
+        async with AsyncExitStack() as stack:
+            self._ledger = Ledger.open(config.state_root, self._manifest.name, durability=config.durability)
+            stack.push_async_callback(self._ledger.close)
+            self._files = OutputRoot(
+                config.output_root,
+                durability=config.durability,
+                chunk_size=config.chunk_size,
+                journal=self._ledger,
+                min_free_disk=config.min_free_disk,
+            )
+            stack.callback(self._files.close)
+            self._listen(stack)
+            self._transport = AiohttpTransport(self._transport_settings(), self._json_bytes)
+            stack.push_async_callback(self._transport.close)
+            self._table = JobTable(self._manifest.jobs)
+            self._engine = Engine(self._table, self._bench(Intent(options.retry_failed, options.force)))
+            self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def stop(self, reason: str) -> None:
+        """Stop in order: no new task, running ones end or checkpoint."""
+        self._emit(RunStopping(time=time.time(), reason=reason))
+        self._engine.stop(reason)
+
+    async def run(self, signal_received: Callable[[], int | None]) -> Report:
+        """The whole run, from the first record to the last line."""
+        started = time.time()
+        info = self._ledger.begin(
+            self._run_id,
+            started,
+            manifest=self._options.name,
+            continue_round=self._options.retry_failed,
+        )
+        self._emit(
+            RunStarted(
+                manifest=self._options.name,
+                run_id=self._run_id,
+                time=started,
+                jobs=tuple((run.job.name, run.job.type) for run in self._table),
+                workers=self._config.workers,
+                output=str(self._config.output_root),
+            )
+        )
+        if info.continues:
+            self._emit(Warned(time=started, message="the last run was broken off; this one continues it"))
+        shown = progress.choose(
+            self._config.progress, self._tally, self._gauges, self._console, self._redactor, total=self._total
+        )
+        shown.start(asyncio.get_running_loop())
+        try:
+            await self._work()
+        finally:
+            shown.close()
+        return await self._finish(signal_received())
+
+    async def _work(self) -> None:
+        options = self._options
+        timer = None
+        if options.deadline is not None:
+            timer = asyncio.get_running_loop().call_later(options.deadline, self._out_of_time, options.deadline)
+        try:
+            await recover(self._ledger, self._files, self._redactor.text, time.time)
+            await self._engine.run()
+        except StorageFailed as error:
+            self._engine.fail_storage(str(error))
+        except Exception as error:
+            self._bug = f"{type(error).__name__}: {error}"
+            self._logger.exception("the engine broke")
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _out_of_time(self, deadline: float) -> None:
+        self._budget = f"the deadline of {deadline:g} s"
+        self.stop(self._budget)
+
+    def _total(self) -> int | None:
+        """How many tasks there are, once every job has been read."""
+        runs = list(self._table)
+        if all(run.ended or (run.started and run.source is None) for run in runs):
+            return sum(run.counts.tasks + run.open for run in runs)
+        return None
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    async def _finish(self, received: int | None) -> Report:
+        number = signal.SIGTERM if received == signal.SIGHUP else received
+        verdict = self._verdict(number, self._engine.storage_failed)
+        try:
+            await self._close_books(verdict)
+        except StorageFailed as error:
+            verdict = self._verdict(number, str(error))
+        finished, report = self._conclude(verdict)
+        if self._options.report is not None:
+            try:
+                json_report.write(report, str(self._options.report))
+            except StorageFailed as error:
+                finished, report = self._conclude(self._verdict(number, str(error)))
+        self._emit(finished)
+        if self._options.json:
+            _print(report)
+        return report
+
+    def _verdict(self, number: int | None, storage: str | None) -> Verdict:
+        ending = Ending(bug=self._bug, storage=storage, signal=number, budget=self._budget)
+        return decide(self._tally.total.tasks, self._tally.causes, ending)
+
+    def _conclude(self, verdict: Verdict) -> tuple[RunFinished, Report]:
+        finished = RunFinished(
+            time=time.time(), run_id=self._run_id, exit_code=verdict.code, reason=verdict.reason
+        )
+        return finished, json_report.build(self._tally, finished, self._redactor)
+
+    async def _close_books(self, verdict: Verdict) -> None:
+        await self._transport.close()
+        await self._ledger.finish(
+            RunRecord(
+                run_id=self._run_id,
+                finished=time.time(),
+                exit_code=verdict.code,
+                complete=self._table.ended and self._engine.stopping is None,
+                totals=self._tally.total,
+            )
+        )
+        await self._ledger.close()
+
+    # --- the parts --------------------------------------------------------------------------------
+
+    def _listen(self, stack: AsyncExitStack) -> None:
+        options, config = self._options, self._config
+        level = log.level(config.log.level, verbose=options.verbose, quiet=options.quiet)
+        chosen = log.configure(level, config.log.format, self._console, self._redactor)
+        stack.callback(chosen.close)
+        self._logger = chosen.logger
+        self._listeners.append(log.LogListener(chosen.logger))
+        if options.events is not None:
+            try:
+                stream = events_file.open_events(options.events)
+            except OSError as error:
+                raise RunRefused(f"--events {options.events}: {error.strerror}") from error
+            events = events_file.EventsFile(stream, self._redactor, warn=self._warnings.append)
+            self._listeners.append(events)
+        report = None if options.report is None else str(options.report)
+        self._listeners.append(
+            TextReport(
+                self._tally,
+                self._console,
+                self._redactor,
+                quiet=options.quiet,
+                report=report,
+                warnings=self._warnings,
+            )
+        )
+        stack.callback(self._close_listeners)
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    def _emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.on(event)
+
+    def _transport_settings(self) -> TransportSettings:
+        config = self._config
+        return TransportSettings(
+            keepalive=config.connections.keepalive,
+            dns_cache=config.connections.dns_cache,
+            tls_ca=config.tls.ca,
+            tls_client_cert=config.tls.client_cert,
+            tls_client_key=config.tls.client_key,
+            proxy=config.proxy,
+            allow_private=config.allow_private,
+        )
+
+    def _bench(self, intent: Intent) -> Bench:
+        return Bench(
+            run_id=self._run_id,
+            types=JOB_TYPES,
+            sources=ManifestSources(self._config.output_root, self._ledger.produced),
+            transport=self._transport,
+            files=self._files,
+            ledger=self._ledger,
+            gauges=self._gauges,
+            emit=self._emit,
+            redact=self._redactor.text,
+            concurrency=self._manifest.host_rules(self._config.connections.per_host).concurrency,
+            monotonic=asyncio.get_running_loop().time,
+            wall=time.time,
+            random=random.random,
+            workers=self._config.workers,
+            queue=self._config.queue,
+            chunk_size=self._config.chunk_size,
+            intent=intent,
+        )
+
+
+def _print(report: Report) -> None:
+    """The report as the last line of stdout; a reader who has gone changes nothing about the work."""
+    try:
+        sys.stdout.buffer.write(report.to_json() + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,74 @@
+"""SIGTERM, SIGINT and SIGHUP from the first line of the program to the last.
+
+Handlers stand before the manifest is loaded: as process 1 of a container Linux delivers no signal
+whose handler is not set (pid_namespaces(7)), so a default action would be no action at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+
+WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# Contract §6: running tasks checkpoint within this many seconds; then the process ends regardless.
+CHECKPOINT_WITHIN = 19.0
+
+
+class Ended(BaseException):
+    """A signal came before there was anything to checkpoint."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def exit_code(number: int) -> int:
+    """What a shell reports for a process that a signal ended; SIGHUP counts as SIGTERM."""
+    return 128 + (signal.SIGTERM if number == signal.SIGHUP else number)
+
+
+class Signals:
+    """First signal: stop in order. Second signal, or no end in time: exit at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self._stop: Callable[[str], None] | None = None
+
+    def install(self) -> None:
+        """Take the signals over; until ``attach`` the first one raises ``Ended``."""
+        for number in WATCHED:
+            signal.signal(number, self._early)
+
+    def attach(self, loop: asyncio.AbstractEventLoop, stop: Callable[[str], None]) -> None:
+        """From now on the first signal calls ``stop`` with its name."""
+        self._stop = stop
+        for number in WATCHED:
+            loop.add_signal_handler(number, self._late, loop, number)
+
+    def detach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Before the loop closes: a signal now ends the process at once, everything being settled."""
+        for number in WATCHED:
+            loop.remove_signal_handler(number)
+            signal.signal(number, self._at_once)
+
+    def _early(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(exit_code(number))
+        self.received = number
+        raise Ended(number)
+
+    def _late(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
+        stop, self._stop = self._stop, None
+        if stop is None:
+            os._exit(exit_code(number))
+        self.received = number
+        loop.call_later(CHECKPOINT_WITHIN, os._exit, exit_code(number))
+        stop(signal.Signals(number).name)
+
+    @staticmethod
+    def _at_once(number: int, frame: FrameType | None) -> None:
+        os._exit(exit_code(number))

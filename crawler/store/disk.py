@@ -1,0 +1,52 @@
+"""What Python's os module does not offer of the disk, and how the disk's refusals are told."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+
+from crawler.errors import StorageFailed
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_RENAME_NOREPLACE = 1  # linux/fs.h
+_SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
+
+# A file system that cannot do what was asked, in the words that different ones use (link(2), fsync(2)).
+UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+
+
+def storage_failed(error: OSError, doing: str, path: str) -> StorageFailed:
+    """The error that ends the run: errno's name, what was being done, and to which file."""
+    code = error.errno or 0
+    name = errno.errorcode.get(code, f"errno {code}")
+    return StorageFailed(f"{name} ({os.strerror(code)}) while {doing} {path}")
+
+
+def rename_no_replace(source: str, target: str, dir_fd: int) -> None:
+    """Rename within one folder; FileExistsError if anything has the new name, ENOSYS without the call."""
+    call = getattr(_LIBC, "renameat2", None)  # glibc has it since 2.28, not every libc does
+    if call is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    names = os.fsencode(source), os.fsencode(target)
+    if call(dir_fd, names[0], dir_fd, names[1], ctypes.c_uint(_RENAME_NOREPLACE)) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def start_writeback(fd: int, offset: int, length: int) -> None:
+    """Ask the kernel to begin writing a range; a hint that makes a later fsync short, never a promise."""
+    call = getattr(_LIBC, "sync_file_range", None)
+    if call is not None:
+        call(fd, ctypes.c_int64(offset), ctypes.c_int64(length), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+
+
+def sync_folder(fd: int) -> bool:
+    """Make a folder's entries durable; False where the file system does not know how. Raises OSError."""
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return False
+    return True

@@ -1,0 +1,205 @@
+"""Folders below the output root, opened one component at a time so that no symbolic link is followed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from crawler.errors import UnsafePath
+from crawler.policy.names import PART_SUFFIX
+from crawler.store.disk import storage_failed, sync_folder
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})  # what Linux answers for a file or a link
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+
+_NO_NAMES = frozenset({"", ".", ".."})
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A target taken apart: its folder (POSIX, below the root), its name there and its part file's."""
+
+    root: str
+    target: str
+    folder: str
+    name: str
+    part: str
+
+    @property
+    def shown(self) -> str:
+        """The whole path for messages."""
+        return f"{self.root}/{self.target}"
+
+
+class Held:
+    """A folder's open descriptor, good as long as it is held: ``with held as fd``."""
+
+    __slots__ = ("_lock", "fd", "holds")
+
+    def __init__(self, fd: int, lock: threading.RLock) -> None:
+        self.fd = fd
+        self.holds = 0
+        self._lock = lock
+
+    def __enter__(self) -> int:
+        return self.fd
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.holds -= 1
+
+
+def descriptor_share() -> int:
+    """How many descriptors one part of the store may use: an eighth of what the process may open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 4096 if soft == resource.RLIM_INFINITY else max(2, soft // 8)
+
+
+class Folders:
+    """Descriptors of recently used folders; usable from several threads.
+
+    A folder is kept open while it is held, and the last few after that, bounded by the process's
+    own limit of open files.
+    """
+
+    def __init__(self, root: Path, *, durable: bool) -> None:
+        self.root = str(root)
+        self._durable = durable
+        self._lock = threading.RLock()
+        self._open: OrderedDict[str, Held] = OrderedDict()
+        self._grown: set[str] = set()
+        self._limit = min(64, descriptor_share())
+        try:
+            _make_root(root, durable)
+            self.root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise storage_failed(error, "opening the output root", self.root) from error
+
+    def where(self, target: str) -> Where:
+        """Take a target apart. Raises ``UnsafePath`` for one that could lead out of the root."""
+        if "\0" in target or not _NO_NAMES.isdisjoint(target.split("/")):
+            raise UnsafePath(f"target {target!r} is no plain relative path below the output root")
+        folder, _, name = target.rpartition("/")
+        return Where(self.root, target, folder, name, name + PART_SUFFIX)
+
+    def held(self, path: str, *, create: bool = False) -> Held:
+        """The folder, held until the end of the ``with`` block that this is for.
+
+        Raises ``UnsafePath`` if a component is a link or no folder, FileNotFoundError if it is not
+        there and not to be made, ``StorageFailed`` for what else the disk says.
+        """
+        with self._lock:
+            folder = self._open.get(path)
+            if folder is None:
+                folder = self._open_folder(path, create)
+            else:
+                self._open.move_to_end(path)
+            folder.holds += 1
+            return folder
+
+    def with_room(self, action: Callable[[], T]) -> T:
+        """The action's result; if descriptors ran out, cached ones are given up and it is tried again."""
+        try:
+            return action()
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTORS:
+                raise
+        with self._lock:
+            self._drop(0)
+        return action()
+
+    def sync_grown(self) -> bool:
+        """Make every folder made so far durable in its parent; False where that is not supported.
+
+        Raises OSError.
+        """
+        with self._lock:
+            grown, self._grown = self._grown, set()
+        supported = True
+        for path in grown:
+            with suppress(FileNotFoundError, UnsafePath), self.held(path) as fd:
+                supported = sync_folder(fd) and supported
+        return supported
+
+    def trim(self) -> None:
+        """Give up what was only kept open because many folders were held at once."""
+        with self._lock:
+            self._drop(self._limit)
+
+    def close(self) -> None:
+        """Close every descriptor."""
+        with self._lock:
+            self._drop(0)
+        os.close(self.root_fd)
+
+    def _open_folder(self, path: str, create: bool) -> Held:
+        shown = f"{self.root}/{path}"
+        try:
+            folder = Held(self.with_room(lambda: self._walk(path, create)), self._lock)
+        except OSError as error:
+            if error.errno in _NO_FOLDER:
+                raise UnsafePath(
+                    f"{shown} is or passes through a symbolic link or a file; "
+                    "expected folders, links are not followed"
+                ) from error
+            if error.errno == errno.ENOENT and not create:
+                raise
+            raise storage_failed(error, "opening folder", shown) from error
+        self._drop(self._limit - 1)  # before the new one is among those that nobody holds
+        self._open[path] = folder
+        return folder
+
+    def _walk(self, path: str, create: bool) -> int:
+        fd = os.dup(self.root_fd)
+        above = ""
+        for name in path.split("/") if path else ():
+            try:
+                deeper = self._enter(fd, name, above, create)
+            finally:
+                os.close(fd)
+            fd = deeper
+            above = f"{above}/{name}" if above else name
+        return fd
+
+    def _enter(self, fd: int, name: str, above: str, create: bool) -> int:
+        try:
+            return os.open(name, _FOLDER, dir_fd=fd)
+        except FileNotFoundError:
+            if not create:
+                raise
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=fd)
+        if self._durable:
+            self._grown.add(above)
+        return os.open(name, _FOLDER, dir_fd=fd)
+
+    def _drop(self, keep: int) -> None:
+        surplus = len(self._open) - keep
+        if surplus <= 0:
+            return
+        idle = [path for path, folder in self._open.items() if not folder.holds]
+        for path in idle[:surplus]:
+            os.close(self._open.pop(path).fd)
+
+
+def _make_root(root: Path, durable: bool) -> None:
+    missing = [each for each in (root, *root.parents) if not each.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        if durable:
+            fd = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                sync_folder(fd)
+            finally:
+                os.close(fd)

@@ -1,0 +1,236 @@
+"""What is known of every task across runs: one SQLite file a manifest, one writer, commits in groups."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from crawler.model import Checkpoint, Known, Outcome
+from crawler.store import database, statements
+from crawler.store.claims import Claims
+from crawler.store.files import Finalizing
+from crawler.store.lock import Lock
+from crawler.store.records import RunInfo, RunRecord, TaskRecord, Unfinished
+from crawler.store.statements import text
+from crawler.store.writer import Write, Writer
+
+# One statement, whichever of the two rows exist: a read transaction costs more than a lookup.
+_FIND = """
+SELECT t.outcome, t.run, coalesce(t.file_url, t.url),
+       t.target, t.size, t.mtime_ns, t.sha256, t.etag, t.last_modified,
+       b.run, b.url, b.sending, b.target, b.offset, b.etag, b.last_modified, b.source, b.total
+FROM (SELECT ? AS job, ? AS key) AS sought
+LEFT JOIN task AS t ON t.job = sought.job AND t.key = sought.key
+LEFT JOIN begun AS b ON b.job = sought.job AND b.key = sought.key
+"""
+_UNFINISHED = """
+SELECT b.job, b.key, coalesce(nullif(b.url, ''), t.url, ''), b.target, b.sha256, b.size,
+       b.offset, b.etag, b.last_modified, b.source, b.total
+FROM begun AS b LEFT JOIN task AS t USING (job, key)
+WHERE (b.job, b.key) > (?, ?) AND b.sha256 IS NOT NULL AND b.run < ? ORDER BY b.job, b.key LIMIT ?
+"""
+_PRODUCED = """
+SELECT key, target FROM task
+WHERE job = ? AND key > ? AND run >= ? AND outcome IN (SELECT value FROM json_each(?))
+      AND target IS NOT NULL ORDER BY key LIMIT ?
+"""
+_PAGE = 500  # rows a read holds in memory, and a snapshot open, at a time
+_NO_RUN = 2**63 - 1  # before ``begin`` nothing belongs to the round under way
+
+
+class Ledger:
+    """The ledger of one run. Every method but ``finalizing`` belongs to the event loop's thread."""
+
+    def __init__(self, path: Path, lock: Lock, reader: sqlite3.Connection, writer: Writer) -> None:
+        """Use ``Ledger.open``."""
+        self.path = path
+        self._lock = lock
+        self._reader = reader
+        self._writer = writer
+        self._run = _NO_RUN
+        self._round_start = _NO_RUN
+        self._claims = Claims()
+        self._closed = False
+        writer.ended.add_done_callback(self._release)
+
+    @classmethod
+    def open(cls, state: Path, name: str, *, durability: str) -> Ledger:
+        """Lock and open the ledger of the manifest called ``name``, making it if there is none.
+
+        ``durability`` is ``full`` or ``none`` (a power cut may take the last commits, a kill takes
+        nothing). Raises ``LockHeld``, or ``StorageFailed`` for a ledger that is damaged, newer than
+        this program or not writable; such a file is left as it is.
+        """
+        path = database.path_of(state, name)
+        with ExitStack() as undo:
+            lock = Lock(state, name)
+            undo.callback(lock.release)
+            if not path.exists():
+                database.create(path)
+            reader = database.open_reader(path)
+            undo.callback(reader.close)
+            connection = database.open_writer(path, durable=durability == "full")
+            undo.pop_all()
+        return cls(path, lock, reader, Writer(connection, path))
+
+    @property
+    def failed(self) -> BaseException | None:
+        """Why nothing can be recorded any more: a ``StorageFailed``, or a bug; ``None`` while all is well."""
+        return self._writer.failed
+
+    def on_failure(self, callback: Callable[[BaseException], None]) -> None:
+        """Have ``callback`` called on the running event loop with ``failed``, once, if it comes to that."""
+        self._writer.loop = asyncio.get_running_loop()
+        self._writer.on_failure.append(callback)
+
+    def begin(self, run_id: str, started: float, *, manifest: str, continue_round: bool = False) -> RunInfo:
+        """Open a run, committed on return: in a new round, or in the last one if that is not over.
+
+        ``continue_round`` goes on in the last round even if it is over. ``started`` is seconds since
+        the epoch. Raises ``StorageFailed``.
+        """
+        apply = partial(
+            statements.begin,
+            run_id=run_id,
+            started=started,
+            manifest=manifest,
+            continue_round=continue_round,
+        )
+        info: RunInfo
+        info, self._round_start = self._writer.call(apply).result()
+        self._run = info.number
+        return info
+
+    def find(self, job: str, key: str) -> Known | None:
+        """What is committed about a task, or ``None`` if it is not known. Raises ``StorageFailed``.
+
+        A task that was begun in this round and last settled in an earlier one counts as begun: it has
+        no outcome, but what is known of its file stands.
+        """
+        [row] = self._rows(_FIND, (text(job), text(key)))
+        outcome, run, url, target, size, mtime_ns, sha256, etag, last_modified, begun, *under_way = row
+        if outcome is None and begun is None:
+            return None
+        settled = run is not None and run >= self._round_start
+        started = begun is not None and begun >= self._round_start
+        begun_url, sending, part, offset, *version = under_way
+        return Known(
+            outcome=None if outcome is None or (started and not settled) else Outcome(outcome),
+            url=url or begun_url or "",
+            current=settled or started,
+            sending=bool(sending),
+            target=target,
+            size=size,
+            mtime_ns=mtime_ns,
+            sha256=sha256,
+            etag=etag,
+            last_modified=last_modified,
+            checkpoint=None if offset is None else Checkpoint(offset, *version),
+            part=None if offset is None else part,
+        )
+
+    def settle(self, record: TaskRecord, done: Callable[[], None]) -> None:
+        """Queue a task's end; ``done`` is called on the running loop once it is committed.
+
+        Raises what the writer failed with. If it fails later, ``done`` is never called.
+        """
+        self._writer.loop = asyncio.get_running_loop()
+        self._writer.post(Write(partial(statements.settle, record=record, run=self._run), done=done))
+
+    async def checkpoint(
+        self, job: str, key: str, url: str, target: str | None, checkpoint: Checkpoint
+    ) -> None:
+        """Commit how much of ``target``'s part file is durable; the caller has synced it before."""
+        apply = partial(
+            statements.checkpoint, job=job, key=key, url=url, target=target, at=checkpoint, run=self._run
+        )
+        await asyncio.wrap_future(self._writer.call(apply))
+
+    async def sending(self, job: str, key: str, url: str) -> None:
+        """Commit that a request which must not be repeated is about to leave."""
+        await asyncio.wrap_future(
+            self._writer.call(partial(statements.sending, job=job, key=key, url=url, run=self._run))
+        )
+
+    def not_sending(self, job: str, key: str) -> None:
+        """Take ``sending`` back: not a byte left, or the answer came and allows another try. Queued."""
+        self._writer.post(Write(partial(statements.not_sending, job=job, key=key)))
+
+    def finalizing(self, batch: Sequence[Finalizing]) -> None:
+        """Commit that these files are about to get their final names. Blocks; from any thread.
+
+        Raises ``StorageFailed``.
+        """
+        run = self._run
+
+        def apply(connection: sqlite3.Connection) -> None:
+            for intent in batch:
+                statements.finalizing(connection, intent, run)
+
+        self._writer.call(apply).result()
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """The files that earlier runs meant to finalize and did not settle, read a page at a time."""
+        job, key = "", ""
+        while page := self._rows(_UNFINISHED, (job, key, self._run, _PAGE)):
+            for job, key, url, target, sha256, size, *version in page:
+                yield Unfinished(
+                    job, key, url, target, sha256, size, None if version[0] is None else Checkpoint(*version)
+                )
+
+    def produced(self, job: str, outcomes: frozenset[Outcome]) -> Iterator[str]:
+        """The targets of the job's tasks that ended so in this round, by key, read a page at a time.
+
+        Raises ``StorageFailed``.
+        """
+        wanted = json.dumps(sorted(outcomes))
+        page = self._rows(_PRODUCED, (text(job), "", self._round_start, wanted, _PAGE))
+        while page:
+            for _, target in page:
+                yield target
+            page = self._rows(_PRODUCED, (text(job), page[-1][0], self._round_start, wanted, _PAGE))
+
+    def claim_target(self, folded: str, job: str, key: str, target: str) -> str | None:
+        """Take a target for a task of this run: ``None``, or the target of the other task that has it.
+
+        ``folded`` is the target as a file system that confuses case or Unicode forms would see it.
+        Raises ``StorageFailed``.
+        """
+        return self._claims.take(folded, job, key, target)
+
+    async def flush(self) -> None:
+        """Return once everything queued before is committed. Raises ``StorageFailed``."""
+        await asyncio.wrap_future(self._writer.call(lambda _: None))
+
+    async def finish(self, run: RunRecord) -> None:
+        """Commit how the run ended, and with it everything queued before. Raises ``StorageFailed``."""
+        await asyncio.wrap_future(self._writer.call(partial(statements.finish, run=run)))
+
+    async def close(self) -> None:
+        """Commit what is queued, close the file and free the lock. Harmless the second time."""
+        if self._closed:
+            return
+        self._closed = True
+        # The last connection to close copies the log into the database. That is wanted after success,
+        # but not after an error of the disk: there the reader, which cannot, goes last.
+        if self.failed is None:
+            self._reader.close()
+        self._writer.stop()
+        await asyncio.wrap_future(self._writer.ended)
+
+    def _release(self, ended: object) -> None:
+        self._claims.close()
+        self._reader.close()
+        self._lock.release()
+
+    def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
+        try:
+            return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from error

@@ -1,0 +1,159 @@
+"""The output root: who may write which target, and what stands there already."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from crawler.errors import StorageFailed, TargetExists, UnsafePath
+from crawler.model import Known, Saved
+from crawler.policy.names import fold
+from crawler.store.committer import Committer
+from crawler.store.disk import storage_failed
+from crawler.store.files import Journal
+from crawler.store.folders import Folders
+from crawler.store.part import Part
+from crawler.store.recovery import recover
+from crawler.store.stream import Workshop
+
+# Writers wait for the disk, not for each other; more than a few only queue there.
+WRITING_THREADS = 4
+
+
+class OutputRoot:
+    """Implements ``Files`` for one folder; made and used on one event loop.
+
+    ``chunk_size`` and ``min_free_disk`` are bytes. With durability ``none`` nothing is ever synced,
+    while names are still given atomically.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        durability: Literal["full", "none"],
+        chunk_size: int,
+        journal: Journal | None,
+        min_free_disk: int = 0,
+    ) -> None:
+        """Make the root where it is missing. Raises ``StorageFailed``."""
+        self._durable = durability == "full"
+        self._min_free = min_free_disk
+        self._claimed: set[str] = set()
+        self._folders = Folders(root.absolute(), durable=self._durable)
+        self._committer = Committer(self._folders, durable=self._durable, journal=journal)
+        self._pool = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="disk")
+        self._shop = Workshop(
+            folders=self._folders,
+            pool=self._pool,
+            chunk_size=chunk_size,
+            durable=self._durable,
+            refuse_full_disk=self._refuse_full_disk,
+        )
+
+    @property
+    def reduced(self) -> bool:
+        """Whether the file system could not make names durable (contract §6 is then not fully kept)."""
+        return self._committer.reduced
+
+    async def open(
+        self,
+        target: str,
+        *,
+        job: str,
+        key: str,
+        resume_at: int | None = None,
+        algorithms: frozenset[str] = frozenset(),
+    ) -> Part:
+        """Claim ``target``'s part file: fresh, or cut back to ``resume_at`` bytes.
+
+        Where fewer bytes are left than ``resume_at``, the part file's ``offset`` is 0. ``algorithms``
+        are hashlib's names of digests to compute on the way, besides sha256. Raises ``UnsafePath``,
+        ``TargetExists`` (another task holds it) or ``StorageFailed``.
+        """
+        where = self._folders.where(target)
+        self._refuse_full_disk()
+        claim = fold(target)
+        if claim in self._claimed:
+            raise TargetExists(f"another task is writing {where.shown}, or its twin by case or Unicode form")
+        self._claimed.add(claim)
+        release = partial(self._claimed.discard, claim)
+        part = Part(
+            where, self._shop, self._committer, job=job, key=key, algorithms=algorithms, release=release
+        )
+        try:
+            if resume_at:
+                await part.resume(resume_at)
+            else:
+                with self._folders.held(where.folder, create=True):
+                    pass
+        except BaseException:
+            await part.keep()
+            raise
+        return part
+
+    def is_intact(self, known: Known) -> bool:
+        """Whether the file that the ledger knows still has its size and modification time."""
+        if known.target is None:
+            return False
+        status = self._status(known.target)
+        return (
+            status is not None
+            and stat.S_ISREG(status.st_mode)
+            and status.st_size == known.size
+            and status.st_mtime_ns == known.mtime_ns
+        )
+
+    def exists(self, target: str) -> bool:
+        """Whether anything stands at the target, be it a link that leads nowhere."""
+        return self._status(target) is not None
+
+    async def recover(self, target: str, *, sha256: str, size: int, replace: bool = False) -> Saved | None:
+        """Finish what a recorded ``Finalizing`` intent began; ``None`` if it must be fetched again.
+
+        ``replace`` says that whatever has the target's name may go. Raises ``StorageFailed``.
+        """
+        work = partial(
+            recover,
+            self._folders,
+            self._folders.where(target),
+            sha256=sha256,
+            size=size,
+            replace=replace,
+            durable=self._durable,
+        )
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def close(self) -> None:
+        """Finish what was handed in, end the threads and close every descriptor."""
+        self._committer.close()
+        self._pool.shutdown()
+        self._folders.close()
+
+    def _status(self, target: str) -> os.stat_result | None:
+        try:
+            where = self._folders.where(target)
+            with self._folders.held(where.folder) as folder:
+                return os.stat(where.name, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, UnsafePath):
+            return None
+        except OSError as error:
+            raise storage_failed(error, "looking at", f"{self._folders.root}/{target}") from error
+
+    def _refuse_full_disk(self) -> None:
+        if not self._min_free:
+            return
+        try:
+            space = os.fstatvfs(self._folders.root_fd)
+        except OSError as error:
+            raise storage_failed(error, "asking for the free space of", self._folders.root) from error
+        free = space.f_bavail * space.f_frsize
+        if free < self._min_free:
+            raise StorageFailed(
+                f"{free} bytes are free below {self._folders.root}; min_free_disk asks for {self._min_free}"
+            )

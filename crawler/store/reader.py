@@ -1,0 +1,141 @@
+"""Questions to a ledger from outside a run: never writes, and may be asked while a run is under way."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from crawler.model import Counts, ErrorClass, Outcome
+from crawler.store import database
+from crawler.store.records import FailedTask, KnownFile, PastRun, Undone
+from crawler.store.statements import LAST_ROUND
+
+PAGE = 500  # rows; no snapshot is held between pages, or the log of a run under way could only grow
+
+_RUNS = """
+SELECT run_id, round, manifest, started, finished, exit_code, complete, totals FROM run
+ORDER BY id DESC LIMIT ?
+"""
+_COUNTS = "SELECT job, outcome, count(*) FROM task WHERE run >= ? GROUP BY job, outcome ORDER BY min(id)"
+_FAILURES = """
+SELECT id, job, key, url, ordinal, outcome, status, attempts, finished, error_kind, error_message, retryable
+FROM task WHERE id > ? AND outcome IN ('failed', 'unknown') AND run >= ? ORDER BY id LIMIT ?
+"""
+_FILES = """
+SELECT id, job, key, target, size, mtime_ns, sha256 FROM task
+WHERE id > ? AND sha256 IS NOT NULL ORDER BY id LIMIT ?
+"""
+_UNDONE = """
+SELECT job, key, url, target, sending, sha256 IS NOT NULL, offset, total FROM begun
+WHERE (job, key) > (?, ?) ORDER BY job, key LIMIT ?
+"""
+
+
+class Reader:
+    """A ledger, read only. Every method raises ``StorageFailed`` if the file cannot be read."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        """Use ``Reader.open``."""
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, state: Path, name: str) -> Reader | None:
+        """The ledger of the manifest called ``name``; ``None`` if it has never run.
+
+        Raises ``StorageFailed`` if it is damaged or newer than this program.
+        """
+        path = database.path_of(state, name)
+        return cls(path, database.open_reader(path)) if path.exists() else None
+
+    def __enter__(self) -> Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def runs(self, limit: int) -> list[PastRun]:
+        """The last runs, newest first."""
+        return [
+            PastRun(
+                run_id=run_id,
+                round=number,
+                manifest=manifest,
+                started=started,
+                finished=finished,
+                exit_code=exit_code,
+                complete=bool(complete),
+                totals=Counts(**json.loads(totals)) if totals else None,
+            )
+            for run_id, number, manifest, started, finished, exit_code, complete, totals in self._rows(
+                _RUNS, (limit,)
+            )
+        ]
+
+    def counts(self) -> Mapping[str, Mapping[Outcome, int]]:
+        """How the tasks of the last round ended, by job. Reads every task once."""
+        jobs: dict[str, dict[Outcome, int]] = defaultdict(dict)
+        for job, outcome, tasks in self._rows(_COUNTS, (self._round_start(),)):
+            jobs[job][Outcome(outcome)] = tasks
+        return dict(jobs)
+
+    def failures(self, *, all_rounds: bool = False) -> Iterator[FailedTask]:
+        """The tasks that failed or are unknown, lazily.
+
+        Of the last round; ``all_rounds`` adds those that it did not come to, such as tasks that the
+        manifest no longer has.
+        """
+        first = 0 if all_rounds else self._round_start()
+        page = self._rows(_FAILURES, (0, first, PAGE))
+        while page:
+            for _, job, key, url, ordinal, outcome, status, attempts, finished, kind, message, again in page:
+                yield FailedTask(
+                    job=job,
+                    key=key,
+                    url=url,
+                    ordinal=ordinal,
+                    outcome=Outcome(outcome),
+                    status=status,
+                    attempts=attempts,
+                    finished=finished,
+                    error_kind=None if kind is None else ErrorClass(kind),
+                    error_message=message,
+                    retryable=bool(again),
+                )
+            page = self._rows(_FAILURES, (page[-1][0], first, PAGE))
+
+    def files(self) -> Iterator[KnownFile]:
+        """Every file that the ledger calls ours, lazily, in the order in which they were first fetched."""
+        page = self._rows(_FILES, (0, PAGE))
+        while page:
+            for _, *fields in page:
+                yield KnownFile(*fields)
+            page = self._rows(_FILES, (page[-1][0], PAGE))
+
+    def undone(self) -> Iterator[Undone]:
+        """The tasks that were begun and have not ended well, lazily."""
+        job, key = "", ""
+        while page := self._rows(_UNDONE, (job, key, PAGE)):
+            for job, key, url, target, sending, finalizing, offset, total in page:
+                yield Undone(job, key, url, target, bool(sending), bool(finalizing), offset, total)
+
+    def _round_start(self) -> int:
+        [(_, first, _)] = self._rows(LAST_ROUND, ())
+        return first or 0
+
+    def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise database.explain(error, self.path) from error

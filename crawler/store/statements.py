@@ -1,0 +1,156 @@
+"""Every change of the ledger, as SQL beside the values it binds."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict
+
+from crawler.model import Checkpoint, Outcome
+from crawler.store.files import Finalizing
+from crawler.store.records import RunInfo, RunRecord, TaskRecord
+
+MAX_INTEGER = 2**63 - 1  # SQLite's largest; a server may declare more
+
+OUTCOME = (
+    *("url", "ordinal", "run", "outcome", "status", "attempts", "bytes", "seconds", "finished"),
+    *("error_kind", "error_message", "retryable"),
+)
+FACTS = ("target", "size", "mtime_ns", "sha256", "etag", "last_modified")
+_COLUMNS = ("job", "key", *OUTCOME, *FACTS)
+
+
+def _upsert(*facts: str) -> str:
+    updates = [f"{name} = excluded.{name}" for name in OUTCOME]
+    return (
+        f"INSERT INTO task ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "
+        f"ON CONFLICT (job, key) DO UPDATE SET {', '.join([*updates, *facts])}"
+    )
+
+
+REPLACE_FACTS = _upsert(*(f"{name} = excluded.{name}" for name in FACTS), "file_url = NULL")
+# A 304 updates the headers that it carries and no others (RFC 9111 §4.3.4).
+REFRESH_FACTS = _upsert(*(f"{name} = coalesce(excluded.{name}, {name})" for name in FACTS), "file_url = NULL")
+KEEP_FACTS = _upsert("file_url = nullif(coalesce(file_url, url), excluded.url)")
+
+SETTLE = {
+    Outcome.NEW: REPLACE_FACTS,
+    Outcome.CHANGED: REPLACE_FACTS,
+    Outcome.UNCHANGED: REFRESH_FACTS,
+    Outcome.SKIPPED: KEEP_FACTS,
+    Outcome.FAILED: KEEP_FACTS,
+    Outcome.UNKNOWN: KEEP_FACTS,
+}
+NO_FACTS = (None,) * len(FACTS)
+
+CHECKPOINT = """
+INSERT INTO begun (job, key, run, url, target, offset, etag, last_modified, source, total)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = excluded.url, target = excluded.target,
+    offset = excluded.offset, etag = excluded.etag, last_modified = excluded.last_modified,
+    source = excluded.source, total = excluded.total, sha256 = NULL, size = NULL
+"""
+SENDING = """
+INSERT INTO begun (job, key, run, url, sending) VALUES (?, ?, ?, ?, 1)
+ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = excluded.url, sending = 1
+"""
+FINALIZING = """
+INSERT INTO begun (job, key, run, target, sha256, size) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, target = excluded.target,
+    sha256 = excluded.sha256, size = excluded.size
+"""
+# Its number, its first run, and whether one of its runs came to the end; reads no earlier round.
+LAST_ROUND = """
+WITH newest AS (SELECT round FROM run ORDER BY id DESC LIMIT 1),
+     before AS (SELECT id FROM run WHERE round < (SELECT round FROM newest) ORDER BY id DESC LIMIT 1)
+SELECT max(round), min(id), max(complete) FROM run WHERE id > coalesce((SELECT id FROM before), 0)
+"""
+NOT_SENDING = "UPDATE begun SET sending = 0 WHERE job = ? AND key = ?"
+STOPPED = "UPDATE begun SET sending = 0, sha256 = NULL, size = NULL WHERE job = ? AND key = ?"
+FORGET_EMPTY = """
+DELETE FROM begun WHERE job = ? AND key = ? AND sending = 0 AND offset IS NULL AND sha256 IS NULL
+"""
+FORGET = "DELETE FROM begun WHERE job = ? AND key = ?"
+
+
+def text(value: str | None) -> str | None:
+    """The value as SQLite can hold it: half of a surrogate pair, which a header may carry, is escaped."""
+    if value is None or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def begin(
+    connection: sqlite3.Connection, run_id: str, started: float, manifest: str, continue_round: bool
+) -> tuple[RunInfo, int]:
+    """Open a run; also the first run of its round. A round is over once one of its runs was complete."""
+    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
+    number, first, over = connection.execute(LAST_ROUND).fetchone() if last else (0, 1, True)
+    if over and not (continue_round and last):
+        number, first = number + 1, last + 1
+    cursor = connection.execute(
+        "INSERT INTO run (run_id, round, manifest, started) VALUES (?, ?, ?, ?)",
+        (run_id, number, text(manifest), started),
+    )
+    return RunInfo(cursor.lastrowid or 0, number, continues=not over), first
+
+
+def finish(connection: sqlite3.Connection, run: RunRecord) -> None:
+    """Close a run."""
+    connection.execute(
+        "UPDATE run SET finished = ?, exit_code = ?, complete = ?, totals = ? WHERE run_id = ?",
+        (run.finished, run.exit_code, run.complete, json.dumps(asdict(run.totals)), run.run_id),
+    )
+
+
+def settle(connection: sqlite3.Connection, record: TaskRecord, run: int) -> None:
+    """Record how a task ended, and forget that it was begun; a failed one may resume its part file."""
+    job, key = text(record.job), text(record.key)
+    facts: tuple[object, ...] = NO_FACTS
+    statement = SETTLE[record.outcome]
+    if statement is not KEEP_FACTS:
+        facts = (
+            text(record.target), record.size, record.mtime_ns, record.sha256,
+            text(record.etag), text(record.last_modified),
+        )  # fmt: skip
+    connection.execute(
+        statement,
+        (
+            job, key, text(record.url), record.ordinal, run, record.outcome, record.status, record.attempts,
+            record.bytes, record.seconds, record.finished, record.error_kind, text(record.error_message),
+            record.retryable, *facts,
+        ),
+    )  # fmt: skip
+    if record.outcome is Outcome.FAILED:
+        connection.execute(STOPPED, (job, key))
+        connection.execute(FORGET_EMPTY, (job, key))
+    else:
+        connection.execute(FORGET, (job, key))
+
+
+def checkpoint(
+    connection: sqlite3.Connection, job: str, key: str, url: str, target: str | None, at: Checkpoint, run: int
+) -> None:
+    """Record how far a part file is durable, and of which version."""
+    total = None if at.total is None else min(at.total, MAX_INTEGER)
+    version = (text(at.etag), text(at.last_modified), text(at.url), total)
+    connection.execute(CHECKPOINT, (text(job), text(key), run, text(url), text(target), at.offset, *version))
+
+
+def sending(connection: sqlite3.Connection, job: str, key: str, url: str, run: int) -> None:
+    """Record that a request which must not be repeated may leave from now on."""
+    connection.execute(SENDING, (text(job), text(key), run, text(url)))
+
+
+def not_sending(connection: sqlite3.Connection, job: str, key: str) -> None:
+    """Take `sending` back."""
+    connection.execute(NOT_SENDING, (text(job), text(key)))
+    connection.execute(FORGET_EMPTY, (text(job), text(key)))
+
+
+def finalizing(connection: sqlite3.Connection, intent: Finalizing, run: int) -> None:
+    """Record that a whole file is about to get its final name."""
+    connection.execute(
+        FINALIZING,
+        (text(intent.job), text(intent.key), run, text(intent.target), intent.sha256, intent.size),
+    )

@@ -1,0 +1,202 @@
+"""Bytes on their way into a part file: coalesced, and one block written while the next comes in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+from aiofiles.threadpool import wrap
+
+from crawler.errors import StorageFailed
+from crawler.store.disk import storage_failed
+from crawler.store.folders import Folders, Where
+from crawler.store.sink import Sink, SyncFailed, create, reopen
+
+# How many bytes may pass between two looks at the space that is left.
+SPACE_CHECK_BYTES = 64 * 1024 * 1024
+# A slow server's single bytes are joined, or they would take 40 times their size in memory.
+_MAX_PIECES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What all streams of one output root share; ``chunk_size`` in bytes."""
+
+    folders: Folders
+    pool: Executor
+    chunk_size: int
+    durable: bool
+    refuse_full_disk: Callable[[], None]
+
+
+class Stream:
+    """The part file's content: what is in memory, what a thread is writing, and the sink it goes to.
+
+    The file is made when the first bytes leave memory. A failure is raised by whatever waits next,
+    and by everything after that.
+    """
+
+    def __init__(self, where: Where, shop: Workshop, algorithms: frozenset[str]) -> None:
+        self.where = where
+        self.sink: Sink | None = None
+        self.pieces: list[bytes] = []
+        self.pending = 0  # bytes in ``pieces``
+        self._shop = shop
+        self._algorithms = algorithms
+        self._file: Any = None  # aiofiles' face of the sink
+        self._behind: asyncio.Future[Any] | None = None
+        self._failed: StorageFailed | None = None
+        self._unchecked = 0
+
+    @property
+    def shown(self) -> str:
+        """The part file's whole path for messages."""
+        return f"{self.where.shown}.part"
+
+    async def take_over(self, size: int) -> None:
+        """Continue the first ``size`` bytes of what an earlier attempt left, if they are there."""
+        folders = self._shop.folders
+        with folders.held(self.where.folder, create=True) as folder:
+            try:
+                fd = folders.with_room(lambda: reopen(folder, self.where, size))
+            except OSError as error:
+                raise storage_failed(error, "opening", self.shown) from error
+        if fd is not None:
+            self.sink = Sink(fd, self._algorithms, eager=self._shop.durable)
+            await self.cut(size)
+
+    async def append(self, data: bytes) -> None:
+        """Keep the piece; hand a full block to the writing thread once the one before it is written."""
+        self.pieces.append(data)
+        self.pending += len(data)
+        if self.pending >= self._shop.chunk_size:
+            await self.settled()
+            self._watch_space()
+            self._begin_write()
+        elif len(self.pieces) >= _MAX_PIECES:
+            self.pieces = [b"".join(self.pieces)]
+
+    async def flush(self) -> Sink:
+        """Write what is in memory, on a thread, and wait until it is done."""
+        await self.settled()
+        self._begin_write()
+        await self.settled()
+        return self.made()
+
+    async def sync(self) -> None:
+        """The same, and make every byte durable. After a failed fdatasync the file is gone."""
+        await self.settled()
+        sink = self.made()
+        await self.on_thread(sink.write_and_sync, self._take())
+
+    async def cut(self, size: int) -> None:
+        """Forget what is in memory and cut the file back to ``size`` bytes."""
+        await self.settled()
+        self._take()
+        if self.sink is not None:
+            self._behind = asyncio.ensure_future(self._face(self.sink).truncate(size))
+            await self.settled()
+
+    async def on_thread(self, work: Callable[..., Any], *args: Any) -> Any:
+        """Run what needs the sink for itself; its result."""
+        self._behind = asyncio.get_running_loop().run_in_executor(self._shop.pool, work, *args)
+        return await self.settled()
+
+    def store(self, folder: int) -> Sink:
+        """Everything into the file at once, on whatever thread this is; ``folder`` is its descriptor."""
+        if self.sink is None:
+            self.sink = self._make(folder)
+        if self.pieces:
+            try:
+                self.sink.writelines(self._take())
+            except OSError as error:
+                raise storage_failed(error, "writing", self.shown) from error
+        return self.sink
+
+    def made(self) -> Sink:
+        """The sink, its file made if need be."""
+        if self.sink is None:
+            with self._shop.folders.held(self.where.folder, create=True) as folder:
+                self.sink = self._make(folder)
+        return self.sink
+
+    async def settled(self) -> Any:
+        """Wait for the block under way. Raises its error as ``StorageFailed``, now and ever after."""
+        if self._failed is not None:
+            raise self._failed
+        if self._behind is None:
+            return None
+        await self.quiet()
+        behind, self._behind = self._behind, None
+        try:
+            return behind.result()
+        except SyncFailed as error:
+            self._failed = storage_failed(error, "syncing", self.shown)
+            self.unlink()
+            raise self._failed from error
+        except OSError as error:
+            self._failed = storage_failed(error, "writing", self.shown)
+            raise self._failed from error
+
+    async def quiet(self) -> None:
+        """Wait until no thread works on the file; ``asyncio.wait`` because it cancels nothing."""
+        if self._behind is not None and not self._behind.done():
+            await asyncio.wait((self._behind,))
+
+    def unlink(self) -> None:
+        """Remove the part file's name, if it still is ours. Raises ``StorageFailed``."""
+        if self.sink is None or self.sink.closed:
+            return
+        try:
+            with self._shop.folders.held(self.where.folder) as folder:
+                self.sink.unlink(folder, self.where.part)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise storage_failed(error, "removing", self.shown) from error
+
+    def close(self, then: Callable[[], None]) -> None:
+        """Close and call ``then``: at once, or as soon as the thread that works on the file is done."""
+        if self._behind is not None and not self._behind.done():
+            self._behind.add_done_callback(lambda _: self._let_go(then))
+        else:
+            self._let_go(then)
+
+    def _let_go(self, then: Callable[[], None]) -> None:
+        behind, self._behind = self._behind, None
+        if behind is not None and not behind.cancelled():
+            behind.exception()  # seen: what nobody asked for any more is not worth a warning
+        self._take()
+        if self.sink is not None:
+            self.sink.close()
+        then()
+
+    def _begin_write(self) -> None:
+        sink = self.made()
+        if self.pieces:
+            self._behind = asyncio.ensure_future(self._face(sink).writelines(self._take()))
+
+    def _watch_space(self) -> None:
+        self._unchecked += self.pending
+        if self._unchecked >= SPACE_CHECK_BYTES:
+            self._unchecked = 0
+            self._shop.refuse_full_disk()
+
+    def _take(self) -> list[bytes]:
+        pieces, self.pieces, self.pending = self.pieces, [], 0
+        return pieces
+
+    def _face(self, sink: Sink) -> Any:
+        if self._file is None:
+            self._file = wrap(sink, executor=self._shop.pool)
+        return self._file
+
+    def _make(self, folder: int) -> Sink:
+        try:
+            fd = self._shop.folders.with_room(lambda: create(folder, self.where))
+            return Sink(fd, self._algorithms, eager=self._shop.durable)
+        except OSError as error:
+            raise storage_failed(error, "creating", self.shown) from error

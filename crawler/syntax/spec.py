@@ -1,0 +1,74 @@
+"""The base of every checked model: unknown keys are errors and no value changes its kind unseen."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from crawler.syntax.template import Template, Text
+from crawler.syntax.words import shown
+
+EXACT = "exact"
+"""Validation context key: a number where text is wanted is an error, so that its spelling can be used."""
+
+
+def _be_strict(schema: Any) -> None:
+    if isinstance(schema, dict):
+        if schema.get("type") in ("int", "float", "bool"):
+            schema["strict"] = True
+        for key, inner in schema.items():
+            if key != "default":
+                _be_strict(inner)
+    elif isinstance(schema, list | tuple):
+        for inner in schema:
+            _be_strict(inner)
+
+
+class Spec(BaseModel):
+    """A frozen model of manifest or config keys.
+
+    Numbers and booleans are taken only as such: ``true`` is no number, ``1`` no boolean and ``"5"``
+    neither. Errors never quote the input by themselves.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Strict numbers and booleans; pydantic's own strict mode would also refuse a list for a set."""
+        schema = handler(source)
+        _be_strict(schema)
+        return schema
+
+
+def as_text_field(value: object, info: ValidationInfo) -> Text:
+    """Text or a template as it is, a number as its text. Booleans and the rest are errors."""
+    if isinstance(value, str | Template):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        quote = "; put it in quotes" if isinstance(value, bool) else ""
+        raise PydanticCustomError("text", "expected text, found {found}", {"found": shown(value) + quote})
+    if info.context and info.context.get(EXACT):
+        raise PydanticCustomError("number_as_text", "expected text, found {found}", {"found": shown(value)})
+    return str(value)
+
+
+TEXT_SCHEMA = {"type": ["string", "number"]}
+
+TextField = Annotated[Text, PlainValidator(as_text_field), WithJsonSchema(TEXT_SCHEMA)]
+"""Text that may hold ``${…}``; a number becomes its text."""

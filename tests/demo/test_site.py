@@ -1,0 +1,105 @@
+"""The sample site keeps the promises that the demo manifest counts on."""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, FormData
+
+from crawler.demo import content
+from crawler.demo.run import next_steps, site
+from crawler.demo.site import serving
+
+
+@pytest.fixture
+async def base() -> AsyncIterator[str]:
+    async with serving() as running:
+        yield running
+
+
+@pytest.fixture
+async def session() -> AsyncIterator[ClientSession]:
+    async with ClientSession() as client:
+        yield client
+
+
+@pytest.mark.parametrize("start", [0, 1, content.BLOCK - 1, content.BLOCK, 3 * content.BLOCK + 17])
+def test_the_large_file_is_the_same_from_any_offset(start: int) -> None:
+    stop = 5 * content.BLOCK + 3
+    whole = b"".join(content.big(0, stop))
+    assert len(whole) == stop
+    assert b"".join(content.big(start, stop)) == whole[start:]
+
+
+async def test_a_part_of_the_large_file_can_be_asked_for(base: str, session: ClientSession) -> None:
+    headers = {"Range": f"bytes={content.BIG_SIZE - 70_000}-"}
+    async with session.get(f"{base}/files/big.bin", headers=headers) as answer:
+        assert answer.status == 206
+        assert await answer.read() == b"".join(content.big(content.BIG_SIZE - 70_000))
+
+
+async def test_the_large_file_starts_over_for_another_version(base: str, session: ClientSession) -> None:
+    headers = {"Range": "bytes=100-", "If-Range": '"another"'}
+    async with session.get(f"{base}/files/big.bin", headers=headers) as answer:
+        assert (answer.status, answer.content_length) == (200, content.BIG_SIZE)
+
+
+async def test_the_busy_file_comes_at_the_second_request(base: str, session: ClientSession) -> None:
+    async with session.get(f"{base}/files/busy.txt") as first:
+        assert (first.status, first.headers["Retry-After"]) == (503, "1")
+    async with session.get(f"{base}/files/busy.txt") as second:
+        assert (second.status, await second.read()) == (200, content.BUSY_TEXT)
+
+
+async def test_an_unchanged_file_is_not_sent_again(base: str, session: ClientSession) -> None:
+    async with session.get(f"{base}/files/hello.txt") as answer:
+        tag = answer.headers["ETag"]
+    async with session.get(f"{base}/files/hello.txt", headers={"If-None-Match": tag}) as answer:
+        assert answer.status == 304
+
+
+async def test_what_was_handed_in_is_checked_and_told_to_the_hook(base: str, session: ClientSession) -> None:
+    body = content.SMALL_FILES["prices.csv"]
+    form = FormData()
+    form.add_field("file", body, filename="prices.csv")
+    async with session.post(f"{base}/ingest", data=form) as answer:
+        assert answer.status == 201
+        assert await answer.json() == {"taken": {"prices.csv": hashlib.sha256(body).hexdigest()}}
+    damaged = FormData()
+    damaged.add_field("file", body[:-1], filename="prices.csv")
+    async with session.post(f"{base}/ingest", data=damaged) as answer:
+        assert answer.status == 422
+    async with session.post(f"{base}/hooks/done", json={"ok": True}) as answer:
+        assert await answer.json() == {"noted": {"ok": True}, "uploads": ["prices.csv"]}
+
+
+async def test_ticks_come_once_subscribed(base: str, session: ClientSession) -> None:
+    async with session.ws_connect(f"{base}/ticks") as socket:
+        await socket.send_json({"subscribe": "demo"})
+        ticks = [await socket.receive_json() for _ in range(3)]
+    assert [tick["tick"] for tick in ticks] == [0, 1, 2]
+    assert ticks[0]["of"] == {"subscribe": "demo"}
+
+
+def test_two_sites_run_side_by_side_and_are_gone_afterwards() -> None:
+    with site() as one, site() as two:
+        assert one != two
+        with urllib.request.urlopen(f"{one}/files/hello.txt") as answer:
+            assert answer.read() == content.SMALL_FILES["hello.txt"]
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(one)
+
+
+def test_the_last_words_name_every_file_but_not_the_programs_own(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/big.bin").write_bytes(bytes(3 * 1024 * 1024))
+    (tmp_path / ".crawler").mkdir()
+    (tmp_path / ".crawler/demo.sqlite").write_bytes(b"x")
+    said = next_steps(tmp_path)
+    assert "files/big.bin  (3.0 MiB)" in said
+    assert "sqlite" not in said
+    assert "Try next:" in said

@@ -1,0 +1,99 @@
+"""Requests through a forward proxy."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from crawler.errors import BlockedAddress, ConnectFailed
+from crawler.model import Auth
+from tests.net.client import Client, scripted
+from tests.net.test_tls import CA, context
+from tests.server import Server
+
+USERINFO = "http://us%40er:se%3Acret@"
+
+
+async def test_http_goes_through_the_proxy_as_an_absolute_url(
+    client: Client, server: Server, other: Server
+) -> None:
+    proxy = other.base.replace("http://", USERINFO)
+    fetched = await client.fetch(server.url("/echo?x=%27"), proxy=proxy, auth=Auth("bearer", "", "t"))
+    assert fetched.status == 200
+    (seen,) = other.log
+    assert seen.target == server.url("/echo?x=%27")
+    assert seen.header("Proxy-Authorization") == "Basic dXNAZXI6c2U6Y3JldA=="
+    assert seen.header("Authorization") == "Bearer t"
+    assert server.connections == 0
+
+
+async def test_https_goes_through_a_tunnel_that_sees_no_secret(other: Server, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    CA.cert_pem.write_to_path(str(ca))
+    proxy = other.base.replace("http://", USERINFO)
+    async with Client(tls_ca=str(ca), proxy=proxy) as client, Server(tls=context("127.0.0.1")) as secure:
+        fetched = await client.fetch(secure.url("/file/100000"), auth=Auth("bearer", "", "t"))
+        assert len(fetched.body) == 100_000
+        (arrived,) = secure.log
+        assert arrived.header("Proxy-Authorization") is None
+        assert arrived.header("Authorization") == "Bearer t"
+    (tunnel,) = other.log
+    assert (tunnel.method, tunnel.header("Authorization")) == ("CONNECT", None)
+    assert tunnel.header("Proxy-Authorization") == "Basic dXNAZXI6c2U6Y3JldA=="
+
+
+async def test_websockets_go_through_a_tunnel(other: Server, tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    CA.cert_pem.write_to_path(str(ca))
+    async with (
+        Client(tls_ca=str(ca), proxy=other.base) as client,
+        Server(tls=context("127.0.0.1")) as secure,
+        client.websocket(secure.ws("/ws/echo")) as socket,
+    ):
+        await socket.send_text("through")
+        assert (await socket.receive()).data == "through"
+    assert other.log[0].method == "CONNECT"
+
+
+async def test_the_requests_proxy_wins_over_the_setting(server: Server, other: Server) -> None:
+    async with Client(proxy="http://127.0.0.1:1") as client:
+        assert (await client.fetch(server.url("/echo"), proxy=other.base)).status == 200
+    assert len(other.log) == 1
+
+
+async def test_a_dead_proxy_is_named(client: Client, server: Server) -> None:
+    with pytest.raises(ConnectFailed, match=r"to the proxy 127\.0\.0\.1:1: Connection refused") as caught:
+        await client.fetch(server.url("/echo"), proxy="http://u:hush@127.0.0.1:1")
+    assert not caught.value.sent
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"HTTP/1.1 407 Who Are You\r\nContent-Length: 0\r\n\r\n", "refused a tunnel to a.test:443: 407 Who"),
+        (b"", "let go before a tunnel to a.test:443 was open"),
+    ],
+)
+async def test_a_proxy_that_opens_no_tunnel_is_a_connect_failure(
+    client: Client, answer: bytes, says: str
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+
+    async with scripted(talk) as proxy:
+        with pytest.raises(ConnectFailed, match=says) as caught:
+            await client.fetch("https://a.test/", proxy=proxy)
+    assert not caught.value.sent
+
+
+async def test_a_redirect_behind_a_proxy_reaches_no_address_spelt_out(server: Server, other: Server) -> None:
+    target = quote("http://169.254.169.254/latest/", safe="")
+    async with Client(proxy=other.base) as client:
+        with pytest.raises(BlockedAddress, match=r"169\.254\.169\.254"):
+            await client.fetch(server.url(f"/redirect-to?url={target}"))
+    assert len(other.log) == 1

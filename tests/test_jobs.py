@@ -1,0 +1,95 @@
+"""Every example manifest in jobs/ does what its comments say, against the sample site."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawler.demo import content
+from crawler.demo.run import site
+from tests.conftest import RunCrawler
+
+JOBS = Path(__file__).parent.parent / "jobs"
+MANIFESTS = sorted(path.stem for path in JOBS.glob("*.yaml"))
+
+# What must be below the output folder afterwards, and every job's number of tasks.
+FILES: dict[str, dict[str, bytes]] = {
+    "download": {
+        "files/prices.csv": content.SMALL_FILES["prices.csv"],
+        "texts/verse.txt": content.SMALL_FILES["poem.txt"],
+        "files/hello.txt": content.SMALL_FILES["hello.txt"],
+        "images/01.svg": content.images()["crimson.svg"],
+        "images/03.svg": content.images()["teal.svg"],
+    },
+    "upload": {"outbox/poem.txt": content.SMALL_FILES["poem.txt"]},
+    "nightly": {
+        "reports/busy.txt": content.BUSY_TEXT,
+        "images/02.svg": content.images()["gold.svg"],
+    },
+}
+TASKS = {
+    "download": {"named": 3, "images": 3, "mirrored": 1},
+    "request": {"query": 1, "alive": 2, "replace": 1, "form": 1, "remove": 1},
+    "post": {"announce": 1, "records": 3, "note": 1, "sign-up": 1, "bytes": 1, "file": 1, "parts": 1},
+    "upload": {"fetch": 2, "hand-in": 1, "store": 2},
+    "websocket": {"ticks": 1},
+    "nightly": {"health": 1, "reports": 3, "images": 3, "push": 1, "ticks": 1, "announce": 1, "closing": 1},
+}
+
+
+@pytest.fixture
+def base() -> Iterator[str]:
+    with site() as running:
+        yield running
+
+
+def report_of(stdout: str) -> dict[str, Any]:
+    return dict(json.loads(stdout.splitlines()[-1]))
+
+
+def test_every_example_has_its_expectations() -> None:
+    assert sorted(TASKS) == MANIFESTS
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_an_example_runs_as_written(name: str, base: str, run_crawler: RunCrawler, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    ran = run_crawler("run", JOBS / f"{name}.yaml", "--set", f"base={base}", "-o", output, "--json")
+    assert ran.returncode == 0, ran.stderr
+    report = report_of(ran.stdout)
+    assert {job["name"]: job["tasks"] for job in report["jobs"]} == TASKS[name]
+    assert report["totals"]["failed"] == 0
+    for path, body in FILES.get(name, {}).items():
+        assert (output / path).read_bytes() == body
+
+
+def test_the_captured_ticks_are_json_lines(base: str, run_crawler: RunCrawler, tmp_path: Path) -> None:
+    ran = run_crawler("run", JOBS / "websocket.yaml", "--set", f"base={base}", "-o", tmp_path / "out")
+    assert ran.returncode == 0, ran.stderr
+    [captured] = (tmp_path / "out").glob("ticks-*.jsonl")
+    lines = [json.loads(line) for line in captured.read_text().splitlines()]
+    ticks = [json.loads(line["payload"]) for line in lines if line["kind"] == "text"]
+    assert [tick["tick"] for tick in ticks] == list(range(10))
+    assert ticks[0]["of"] == {"subscribe": "BTC"}
+
+
+def test_the_nightly_run_tells_nothing_new_the_second_night(
+    base: str, run_crawler: RunCrawler, tmp_path: Path
+) -> None:
+    arguments = ("run", JOBS / "nightly.yaml", "--set", f"base={base}", "-o", tmp_path / "out", "--json")
+    first, second = run_crawler(*arguments), run_crawler(*arguments)
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    jobs = {job["name"]: job for job in report_of(second.stdout)["jobs"]}
+    assert jobs["reports"]["unchanged"] == 3
+    assert jobs["images"]["unchanged"] == 3
+    assert jobs["closing"]["failed"] == 0
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_an_example_passes_the_check_as_it_stands(name: str, run_crawler: RunCrawler) -> None:
+    ran = run_crawler("check", JOBS / f"{name}.yaml")
+    assert (ran.returncode, ran.stderr) == (0, "")
