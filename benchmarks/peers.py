@@ -92,9 +92,7 @@ class Bench:
             },
         )
 
-    def _compare(
-        self, sources: list[Path], tools: dict[str, Callable[[Path], Cost]]
-    ) -> dict[str, Cost]:
+    def _compare(self, sources: list[Path], tools: dict[str, Callable[[Path], Cost]]) -> dict[str, Cost]:
         costs: dict[str, list[Cost]] = {name: [] for name in tools}
         for _ in range(self.rounds):
             for name, tool in tools.items():  # in turn, so that a busy minute hits both

@@ -1,6 +1,6 @@
 """Peak memory of a run over 1 000 and over 100 000 rows: it must not grow with the rows.
 
-    python benchmarks/rows.py [--many N]
+python benchmarks/rows.py [--many N]
 """
 
 from __future__ import annotations

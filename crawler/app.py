@@ -44,9 +44,7 @@ def prepare(options: Options, environ: Mapping[str, str] | None = None) -> Prepa
     config = load_config(options.config, environ, options.overrides())
     now = datetime.now().astimezone()
     if options.text is not None:
-        manifest = parse(
-            options.text, options.name, folder=Path(), config=config, environ=environ, now=now
-        )
+        manifest = parse(options.text, options.name, folder=Path(), config=config, environ=environ, now=now)
     else:
         manifest = load(
             options.manifest,
@@ -72,9 +70,7 @@ def reader(prepared: Prepared) -> Iterator[Reader | None]:
             found.close()
 
 
-def run(
-    options: Options, signals: Signals | None = None, *, json_bytes: JsonBytes | None = None
-) -> Report:
+def run(options: Options, signals: Signals | None = None, *, json_bytes: JsonBytes | None = None) -> Report:
     """Run a manifest to its end on an event loop of its own and return the report.
 
     Raises ``RunRefused`` (exit 2), ``LockHeld`` (6) or ``StorageFailed`` (3) if it could not begin.

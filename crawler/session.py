@@ -136,7 +136,9 @@ class Session:
         options = self._options
         timer = None
         if options.deadline is not None:
-            timer = asyncio.get_running_loop().call_later(options.deadline, self._out_of_time, options.deadline)
+            timer = asyncio.get_running_loop().call_later(
+                options.deadline, self._out_of_time, options.deadline
+            )
         try:
             await recover(self._ledger, self._files, self._redactor.text, time.time)
             await self._engine.run()

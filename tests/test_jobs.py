@@ -32,7 +32,7 @@ FILES: dict[str, dict[str, bytes]] = {
     },
 }
 TASKS = {
-    "download": {"named": 3, "images": 3, "mirrored": 1},
+    "download": {"named": 3, "images": 3, "laid-out": 1},
     "request": {"query": 1, "alive": 2, "replace": 1, "form": 1, "remove": 1},
     "post": {"announce": 1, "records": 3, "note": 1, "sign-up": 1, "bytes": 1, "file": 1, "parts": 1},
     "upload": {"fetch": 2, "hand-in": 1, "store": 2},
@@ -43,7 +43,7 @@ TASKS = {
 
 @pytest.fixture
 def base() -> Iterator[str]:
-    with site() as running:
+    with site(port=0) as running:
         yield running
 
 

@@ -50,7 +50,9 @@ as_json = click.option("--json", "json", is_flag=True, help="Print one JSON obje
 _PLACE = (
     click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="Config file."),
     click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), help="Where files go."),
-    click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="Where the ledger is kept."),
+    click.option(
+        "--state", type=click.Path(path_type=Path, file_okay=False), help="Where the ledger is kept."
+    ),
     click.option("--set", "settings", type=Settings(), multiple=True, help="Set a variable of the manifest."),
 )
 

@@ -13,7 +13,11 @@ from crawler.cli.ending import say
 
 @click.command("check")
 @click.argument(
-    "manifests", metavar="MANIFEST…", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True)
+    "manifests",
+    metavar="MANIFEST…",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
 )
 @arguments.place
 def command(manifests: tuple[Path, ...], **flags: Any) -> int:

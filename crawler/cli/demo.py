@@ -14,7 +14,9 @@ OUTPUT = Path("crawler-demo")
 
 
 @click.command("demo")
-@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=OUTPUT, show_default=True)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, file_okay=False), default=OUTPUT, show_default=True
+)
 @click.option("--progress", type=click.Choice(["auto", "bar", "plain", "none"]), help="How to show it.")
 @click.option("--json", "json", is_flag=True, help="Print the report as the last line of stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing if all goes well.")

@@ -79,9 +79,7 @@ def _run(run: PastRun) -> dict[str, Any]:
         "seconds": None if run.finished is None else round(run.finished - run.started, 3),
         "exit_code": run.exit_code,
         "complete": run.complete,
-        "totals": None
-        if totals is None
-        else {name: getattr(totals, name) for name in totals.__slots__},
+        "totals": None if totals is None else {name: getattr(totals, name) for name in totals.__slots__},
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import BodyPartReader, WSMsgType, web
 
@@ -93,7 +95,7 @@ class Site:
             "text": await request.text(),
             "agent": request.headers.get("User-Agent", ""),
         }
-        return web.json_response(told)
+        return web.json_response(told, dumps=partial(json.dumps, ensure_ascii=False))
 
     async def ingest(self, request: web.Request) -> web.Response:
         """Take a multipart upload; 422 where a file of ours has come back with other bytes."""

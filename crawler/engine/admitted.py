@@ -27,6 +27,7 @@ class Admitted:
     attempts: int = 0
     requests: int = 0
     started: float = 0.0
+    on_host: bool = False  # whether it holds its slot
 
     @property
     def slot(self) -> str:
@@ -42,7 +43,7 @@ class Admitted:
         """The next attempt starts at the task's own URL, and at what is durable of the file."""
         if reached is not None:
             known = self.task.known or Known(outcome=None, url=reached.url)
-            self.task = replace(self.task, known=replace(known, checkpoint=reached))
+            self.task = replace(self.task, known=replace(known, checkpoint=reached, part=self.task.target))
         if self.task.hop is not None:
             self.task = replace(self.task, hop=None, slot=self.home)
 

@@ -172,7 +172,7 @@ class Engine:
                 del self._working[me]
                 if not self._working:
                     self._idle.set()
-            self._frontier.release(admitted.slot)
+            self._leave_host(admitted)
             self._dispose(admitted, ended)
             self._wake_feeder.set()
             if len(self._frontier) < self._room:
@@ -183,6 +183,7 @@ class Engine:
         if not admitted.attempts:
             admitted.started = bench.monotonic()
         admitted.attempts += 1
+        admitted.on_host = True
         if not task.request.idempotent:
             await bench.ledger.sending(task.job, task.key, bench.redact(task.url))
         gauge = bench.gauges.open(task.target or task.url)
@@ -192,11 +193,19 @@ class Engine:
             gauge=gauge,
             checkpoint=partial(self._settler.checkpoint, task),
             chunk_size=bench.chunk_size,
+            leave_host=partial(self._leave_host, admitted),
         )
         try:
             return await attempt(bench.types[admitted.run.job.type], task, tools)
         finally:
             gauge.close()
+
+    def _leave_host(self, admitted: Admitted) -> None:
+        """Free the task's slot, once: at the latest when the attempt has ended."""
+        if admitted.on_host:
+            admitted.on_host = False
+            self._frontier.release(admitted.slot)
+            self._wake_feeder.set()
 
     def _dispose(self, admitted: Admitted, ended: Result | Moved) -> None:
         """Back to the frontier, or settled."""

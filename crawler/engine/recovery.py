@@ -20,7 +20,7 @@ async def recover(
     recovered = 0
     for intent in ledger.unfinished():
         known = ledger.find(intent.job, intent.key)
-        ours = known is not None and known.target == intent.target
+        ours = known is not None and known.target == intent.target and known.sha256 is not None
         saved = await files.recover(intent.target, sha256=intent.sha256, size=intent.size, replace=ours)
         if saved is None:
             continue

@@ -23,8 +23,8 @@ class Job:
     needs: tuple[str, ...] = ()
     when: When = When.SUCCESS
     enabled: bool = True
-    timeouts: Timeouts = Timeouts()
-    retry: RetryRule = RetryRule()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: RetryRule = field(default_factory=RetryRule)
     values: Mapping[str, object] = field(default_factory=dict)  # what ${…} may name, known at load
     folder: Path = Path()  # the manifest's folder; relative paths start here
 
@@ -64,6 +64,10 @@ class Gauge(Protocol):
         """``count`` more body bytes moved."""
 
 
+def _stay() -> None:
+    """Keep the host's slot until the attempt has ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What ``perform`` may use; the engine makes one for each attempt."""
@@ -73,6 +77,7 @@ class Tools:
     gauge: Gauge
     checkpoint: Callable[[Checkpoint], Awaitable[None]]  # returns when the ledger has committed it
     chunk_size: int
+    leave_host: Callable[[], None] = _stay  # the answer is whole: the host's slot is free for the next task
 
 
 class JobType(Protocol):

@@ -45,11 +45,14 @@ def parse_checksum(text: str) -> Checksum:
 def sent_digests(headers: Mapping[str, str], *, whole: bool) -> list[Checksum]:
     """The digests that an answer carries about the whole file; unknown or malformed ones are left out.
 
-    ``whole`` says that the body is not a range: ``Content-MD5`` (RFC 1864) speaks about the message,
-    while ``Repr-Digest`` (RFC 9530 §3) and ``Digest`` (RFC 3230) speak about the whole file.
+    ``whole`` says that the body is not a range: ``Content-Digest`` (RFC 9530 §2) and ``Content-MD5``
+    (RFC 1864) speak about the message, ``Repr-Digest`` (RFC 9530 §3) and ``Digest`` (RFC 3230) about
+    the whole file.
     """
     found = [_checksum(name, value) for name, value in _members(headers.get("Repr-Digest"))]
     found += [_checksum(name, value) for name, value in _members(headers.get("Digest"))]
+    if whole:
+        found += [_checksum(name, value) for name, value in _members(headers.get("Content-Digest"))]
     if whole and (md5 := headers.get("Content-MD5")) is not None:
         found.append(_checksum("md5", md5))
     return [each for each in found if each is not None]

@@ -167,6 +167,7 @@ class _Transfer:
             raise Truncated(
                 f"the body ended after {part.offset} of {declared} bytes", sent=True, answered=True
             )
+        self._tools.leave_host()
         return await self._complete(response)
 
     async def _take(self, piece: bytes) -> None:

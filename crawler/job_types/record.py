@@ -34,7 +34,6 @@ class Record:
         self._part = part
         self._continued = tally is not None
         self._tally = tally or Tally()
-        self._earlier_bytes = self._tally.bytes
         self._committed = part.offset if part else 0
         self._committed_at = asyncio.get_running_loop().time()
 
@@ -99,9 +98,9 @@ class Record:
         )
 
     async def finish(self) -> Result:
-        """The capture under its final name; its note says how many messages there were."""
+        """The capture under its final name; its bytes and its note count every connection's messages."""
         note = f"{self._tally.messages} messages"
-        received = self._tally.bytes - self._earlier_bytes
+        received = self._tally.bytes
         if self._part is None:
             return Result(outcome=Outcome.NEW, bytes=received, note=note)
         part, self._part = self._part, None  # ``finish`` gives it up, whatever happens

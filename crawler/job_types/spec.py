@@ -100,7 +100,9 @@ class JobSpec(Spec):
     proxy: HttpUrl | None = Field(None, description="An http(s) proxy for this job.")
     timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
     retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
-    hosts: HostMap = Field(default_factory=dict, description="Rules by host pattern, for this job alone.")
+    hosts: HostMap = Field(
+        default_factory=dict, description="Rules by host pattern; stronger than the manifest's own."
+    )
     matrix: dict[str, Annotated[tuple[Any, ...], OneOrMany]] = Field(
         default_factory=dict, description="One job for each combination of these values."
     )

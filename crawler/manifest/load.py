@@ -12,10 +12,11 @@ from crawler.config import Config
 from crawler.errors import ManifestInvalid, Problem, UnsafePath
 from crawler.manifest.assemble import assemble, host_rules
 from crawler.manifest.drafts import read_jobs
+from crawler.manifest.environ import ReadEnviron
 from crawler.manifest.files import check_files
 from crawler.manifest.findings import Findings
 from crawler.manifest.manifest import Manifest
-from crawler.manifest.names import Names, ReadEnviron, load_names
+from crawler.manifest.names import Names, load_names
 from crawler.manifest.needs import resolve_needs
 from crawler.manifest.schema import HeadSpec
 from crawler.manifest.secrets import secrets
@@ -83,7 +84,7 @@ def parse(
     jobs = assemble(chosen, needs, config, folder)
     check_files(chosen, folder, findings, stdin_taken=file == STDIN)
     check_tasks(jobs, findings)
-    findings.refuse_if_any()
+    findings.refuse_if_any(environment.hidden)
     assert head is not None
     return Manifest(
         name=name,

@@ -7,37 +7,18 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from crawler.errors import TemplateFailed
+from crawler.manifest.environ import ReadEnviron
 from crawler.manifest.findings import Findings
 from crawler.syntax.environ import Environ
 from crawler.syntax.nodes import Node
 from crawler.syntax.resolved import resolved
-from crawler.syntax.template import TASK_NAMES
+from crawler.syntax.template import TASK_NAMES, Template
 from crawler.syntax.words import shown, suggestion
 
 _KEYWORDS = frozenset({"and", "or", "not", "in", "is", "if", "else"})
 _CONSTANTS = frozenset({"true", "false", "none", "True", "False", "None"})
 RESERVED = TASK_NAMES | _KEYWORDS | _CONSTANTS | {"vars", "env", "today", "matrix", "job"}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class ReadEnviron(Environ):
-    """Environment variables that remember which of them were read.
-
-    One trailing line end is dropped, as a shell's ``$(…)`` drops it; empty is as bad as unset.
-    """
-
-    __slots__ = ("read",)
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(variables)
-        self.read: dict[str, str] = {}
-
-    def __getitem__(self, name: str) -> str:
-        value = super().__getitem__(name).removesuffix("\n").removesuffix("\r")
-        if not value:
-            raise KeyError(f"the environment variable {name} is empty")
-        self.read[name] = value
-        return value
 
 
 class Names(Mapping[str, object]):
@@ -71,29 +52,32 @@ class Names(Mapping[str, object]):
         value, problems = resolved(node, self, deferred, findings.file)
         for problem in problems:
             findings.unrendered(problem, consequence=problem.message.endswith(_REPORTED))
-        _refuse_environ(node, value, findings)
+        _check_environ(node, value, self._values.get("env"), findings)
         return value
 
 
 _REPORTED = "has no value: its own problem is reported where it stands"
 
 
-def _refuse_environ(node: Node, value: object, findings: Findings) -> None:
-    """``${env}`` alone would hand over every variable there is."""
+def _check_environ(node: Node, value: object, environ: object, findings: Findings) -> None:
+    """What the environment must not do: come as a whole, or be found missing in the middle of a run."""
     if isinstance(value, Environ):
         findings.add(node, "${env} is no value; expected the name of a variable, as in ${env.HOME}")
+    elif isinstance(value, Template) and isinstance(environ, ReadEnviron):
+        if "default" not in value.source and (reason := environ.missing(value.source)) is not None:
+            findings.add(node, f"{value.source}: {reason}")
     elif isinstance(node.value, dict) and isinstance(value, dict):
         for key, item in node.value.items():
-            _refuse_environ(item, value[key], findings)
+            _check_environ(item, value[key], environ, findings)
     elif isinstance(node.value, list) and isinstance(value, list):
         for item, inner in zip(node.value, value, strict=True):
-            _refuse_environ(item, inner, findings)
+            _check_environ(item, inner, environ, findings)
 
 
 def load_names(
     vars_node: Node | None,
     settings: Mapping[str, str],
-    environ: Environ,
+    environ: ReadEnviron,
     now: datetime,
     findings: Findings,
 ) -> tuple[Names, dict[str, object]]:

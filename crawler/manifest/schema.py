@@ -24,7 +24,7 @@ from crawler.syntax.schema import json_schema
 
 
 class DefaultsSpec(Spec):
-    """What every job has unless it says otherwise."""
+    """The request keys that can have defaults."""
 
     headers: HeaderMap = Field(default_factory=dict, description="Header fields of every request.")
     params: ParamMap = Field(default_factory=dict, description="Query parameters of every request.")
@@ -60,7 +60,7 @@ def manifest_json_schema() -> dict[str, object]:
     jobs = schema["properties"]["jobs"]
     jobs["description"] = "What is to be done."
     jobs["items"] = _job_by_type()
-    _allow_templates(schema)
+    schema = _made_for_editors(schema) | {"title": schema["title"]}
     schema["properties"]["version"] = {"const": 1, "description": "The manifest format; always 1."}
     return dict(schema)
 
@@ -85,28 +85,32 @@ def _job_by_type() -> dict[str, object]:
 
 _TEMPLATE = {"type": "string", "pattern": r"\$\{"}
 _NEVER_TEXT = frozenset({"integer", "number", "boolean"})
+_ABOUT = ("description", "default")
 
 
-def _allow_templates(schema: Any) -> None:
-    """Where a number, a flag or a word of a list is wanted, ``${…}`` may stand as well."""
+def _made_for_editors(schema: Any) -> Any:
+    """``${…}`` may stand for a number, a flag or one of several words; titles and long defaults are noise."""
     if isinstance(schema, list):
-        for item in schema:
-            _allow_templates(item)
+        return [_made_for_editors(item) for item in schema]
     if not isinstance(schema, dict):
-        return
-    for key, inside in list(schema.items()):
-        if key == "properties":
-            for name, kind in inside.items():
-                if name != "type" and isinstance(kind, dict) and _is_fixed(kind):
-                    about = {
-                        part: kind.pop(part) for part in ("description", "default", "title") if part in kind
-                    }
-                    inside[name] = {**about, "anyOf": [kind, _TEMPLATE]}
-                else:
-                    _allow_templates(kind)
-        else:
-            _allow_templates(inside)
+        return schema
+    kept: dict[str, Any] = {}
+    for key, inside in schema.items():
+        if key in ("properties", "definitions"):
+            kept[key] = {name: _or_template(name, _made_for_editors(kind)) for name, kind in inside.items()}
+        elif key == "default":
+            kept |= {key: inside} if isinstance(inside, str | int | float) else {}
+        elif key != "title":
+            kept[key] = _made_for_editors(inside)
+    return kept
+
+
+def _or_template(name: str, kind: dict[str, Any]) -> dict[str, Any]:
+    if name == "type" or not _is_fixed(kind):
+        return kind
+    about = {key: kind.pop(key) for key in _ABOUT if key in kind}
+    return {**about, "anyOf": [kind, _TEMPLATE]}
 
 
 def _is_fixed(kind: dict[str, Any]) -> bool:
-    return kind.get("type") in _NEVER_TEXT or "enum" in kind
+    return "enum" in kind or (isinstance(kind.get("type"), str) and kind["type"] in _NEVER_TEXT)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from pydantic import BaseModel
 
+from crawler.manifest.environ import mentioned
 from crawler.syntax.template import Template
 
 SHORTEST = 4  # characters; shorter values would blot out ordinary words
@@ -35,7 +36,7 @@ def secrets(
     found: set[str] = set()
     carried: set[str] = set()
     for spec in specs:
-        for text, travels in _texts(spec, False):
+        for text, travels in _texts(spec, False, environment):
             if travels:
                 carried.add(text)
             elif "?" in text:
@@ -50,25 +51,26 @@ def secrets(
     return frozenset(secret for secret in found if len(secret) >= SHORTEST)
 
 
-def _texts(value: object, travels: bool) -> Iterator[tuple[str, bool]]:
+def _texts(value: object, travels: bool, environment: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
     """Every text in a value, and whether it stands in one of the ``_CARRIERS``."""
     if isinstance(value, str):
         yield value, travels
     elif isinstance(value, Template):
         yield from ((text, travels) for text in value.texts())
+        yield from ((environment.get(name, ""), travels) for name in mentioned(value.source))
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
-            yield from _texts(getattr(value, name), travels or name in _CARRIERS)
+            yield from _texts(getattr(value, name), travels or name in _CARRIERS, environment)
     elif isinstance(value, Mapping):
         for item in value.values():
-            yield from _texts(item, travels)
+            yield from _texts(item, travels, environment)
     elif isinstance(value, list | tuple):
         for item in value:
-            yield from _texts(item, travels)
+            yield from _texts(item, travels, environment)
 
 
 def _plain(value: object) -> Iterator[str]:
-    return (text for text, _ in _texts(value, False))
+    return (text for text, _ in _texts(value, False, {}))
 
 
 def _passwords(url: str) -> Iterator[str]:

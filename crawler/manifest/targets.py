@@ -13,10 +13,13 @@ from crawler.policy.names import fold
 from crawler.syntax.nodes import Node
 from crawler.syntax.words import shown
 
-MAX_TASKS = 100_000  # a second's work; what lies beyond is caught when the second task opens its file
+MAX_TASKS = 100_000  # two seconds' work; what lies beyond is caught when the second task opens its file
 
 # Spec fields that make tasks out of what does not stand in the manifest: rows, local files, links.
 _FROM_OUTSIDE = ("rows", "files", "start")
+
+
+_Claim = tuple[str, Node]  # the job, and where the task is written
 
 
 class _Nothing:
@@ -36,7 +39,7 @@ class _Nothing:
 
 def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
     """Make the tasks that are written in the manifest; report those that cannot be made or share a target."""
-    first: dict[str, tuple[Task, Node]] = {}
+    first: dict[str, _Claim] = {}
     number = 0
     for draft, job in jobs:
         if any(getattr(draft.spec, field, None) is not None for field in _FROM_OUTSIDE):
@@ -46,17 +49,20 @@ def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
             if number > MAX_TASKS:
                 return
             if isinstance(task, Misfit):
-                findings.add(_place(draft, task.ordinal), task.failure.message)
+                if not findings.holds(task.failure.message):
+                    findings.add(_place(draft, task.ordinal), task.failure.message)
             elif task.target is not None:
                 _claim(draft, task, first, findings)
 
 
-def _claim(draft: Draft, task: Task, first: dict[str, tuple[Task, Node]], findings: Findings) -> None:
+def _claim(draft: Draft, task: Task, first: dict[str, _Claim], findings: Findings) -> None:
     assert task.target is not None
     place = _place(draft, task.ordinal)
-    other, there = first.setdefault(fold(task.target), (task, place))
-    if other is not task:
-        where = f"job {other.job!r} at line {there.line}, column {there.column}"
+    own = (task.job, place)
+    earlier = first.setdefault(fold(task.target), own)
+    if earlier is not own:
+        job, there = earlier
+        where = f"job {job!r} at line {there.line}, column {there.column}"
         findings.add(place, f"target {shown(task.target, 200)} is also one of {where}; set another 'to'")
 
 

@@ -105,11 +105,15 @@ class Brotli:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """See ``Decoder``."""
         try:
-            if piece := self._stream.process(data, output_buffer_limit=PIECE):
-                yield piece
-            while not self._stream.can_accept_more_data():
-                if piece := self._stream.process(b"", output_buffer_limit=PIECE):
+            while True:
+                piece = self._stream.process(data, output_buffer_limit=PIECE)
+                data = b""
+                if piece:
                     yield piece
+                # A full piece may leave more inside the decoder although it takes input again.
+                drained = len(piece) < PIECE and self._stream.can_accept_more_data()
+                if drained or self._stream.is_finished():
+                    break
         except self._error as error:
             raise failed(f"the br body is damaged: {error}") from error
 

@@ -92,6 +92,10 @@ class Exchange:
         if self.protocol is not None:
             self.protocol.set_exception(error)
 
+    def over(self) -> None:
+        """Let go of buffers; a cancelled timer of the loop may keep this alive for another minute."""
+        self.protocol = self.content = None
+
     def connection_lost(self) -> None:
         """Wake a reader of the body that aiohttp forgets when the framing turns out to be malformed."""
         content, protocol = self.content, self.protocol

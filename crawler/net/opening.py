@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import TracebackType
 
+from crawler.errors import TaskError
 from crawler.model import Hop, Request
 from crawler.net.redirects import STATUSES, Leg, first_leg, next_leg
 from crawler.net.response import AiohttpResponse
@@ -36,7 +37,13 @@ class Opening:
         limits = request.timeouts
         began = self._sender.time()
         while True:
-            response = await self._sender.send(request, leg, limits)
+            try:
+                response = await self._sender.send(request, leg, limits)
+            except TaskError as error:
+                if leg.hops:
+                    # The request itself was sent and answered, by a redirect; only what it led to failed.
+                    error.sent = error.answered = True
+                raise
             following = await self._following(leg, response) if response.status in STATUSES else None
             if following is None:
                 self._response = response

@@ -7,20 +7,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 
 import aiohttp
-from multidict import CIMultiDict
 
 from crawler.errors import ProtocolBroken
 from crawler.model import Timeouts
 from crawler.net.decoding import Decoder, decoder_for
 from crawler.net.exchange import Exchange
 from crawler.net.failures import NETWORK_ERRORS, in_body, truncated
+from crawler.net.head import framing, repaired
 from crawler.net.printable import printable
 from crawler.net.watchdog import Pace, Watchdog
 
 LARGEST_SMALL = 1 << 20  # decoded bytes that ``small_body`` gives at once
-DRAINED = (
-    64 * 1024
-)  # a rest of this size is read to keep the connection; a larger one costs more than a new one
+# A rest of this many bytes is read to keep the connection; for more a new one is cheaper.
+DRAINED = 64 * 1024
 DRAIN_SECONDS = 1.0
 
 
@@ -63,7 +62,7 @@ class AiohttpResponse:
         self._received = 0
         self._headers: Mapping[str, str] | None = None
         self._stream: AsyncGenerator[bytes] | None = None
-        self._declared, self.verified_length = _framing(response)
+        self._declared, self.verified_length = framing(response)
 
     @property
     def reason(self) -> str:
@@ -74,9 +73,7 @@ class AiohttpResponse:
     def headers(self) -> Mapping[str, str]:
         """Header fields without regard to case; bytes that are no UTF-8 are read as Latin-1."""
         if self._headers is None:
-            headers = self._response.headers
-            # Lone surrogates would break the ledger and every report that they reach.
-            self._headers = headers if all(map(str.isascii, headers.values())) else _repaired(headers)
+            self._headers = repaired(self._response.headers)
         return self._headers
 
     @property
@@ -218,40 +215,4 @@ class AiohttpResponse:
             self._response.close()
             with suppress(*NETWORK_ERRORS):
                 await self._response.wait_for_close()  # the sender of a body that nobody waits for
-
-
-def _framing(response: aiohttp.ClientResponse) -> tuple[int | None, bool]:
-    """The declared length of the body that follows, and whether its end can be told from a cut.
-
-    RFC 9112 §6.3. Raises ``ProtocolBroken`` for a transfer coding that nobody asked for.
-    """
-    headers = response.headers
-    if response.method == "HEAD" or response.status in (204, 304):
-        return 0, True
-    length = headers.get("Content-Length")
-    if length is not None:
-        return int(length), True  # the parser has refused what is no number
-    coding = headers.get("Transfer-Encoding")
-    if coding is None:
-        return None, False
-    if coding.strip().lower() != "chunked":
-        response.close()
-        raise ProtocolBroken(
-            f"the server applied the transfer coding {printable(coding)!r}; expected chunked or none",
-            sent=True,
-            answered=True,
-        )
-    return None, True
-
-
-def _repaired(headers: Mapping[str, str]) -> Mapping[str, str]:
-    return CIMultiDict((name, _text(value)) for name, value in headers.items())
-
-
-def _text(value: str) -> str:
-    """A header value without the stand-ins for bytes that are no UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-8", "surrogateescape").decode("latin-1")
-    return value
+        self._exchange.over()

@@ -38,15 +38,24 @@ def timed_out(
         what = "no byte of the body" if answered else "no answer"
         text = f"{what} for {_seconds(timeouts.sock_read)} (timeout sock_read)"
     elif isinstance(error, aiohttp.ConnectionTimeoutError):
-        # Both limits raise the same error. One address of several may use up sock_connect, so only the
-        # clock tells them apart.
-        if timeouts.connect and (not timeouts.sock_connect or elapsed >= timeouts.connect):
+        if _ended_by_connect(timeouts, elapsed):
             text = f"no connection within {_seconds(timeouts.connect)} (timeout connect)"
         else:
             text = f"no connection within {_seconds(timeouts.sock_connect)} (timeout sock_connect)"
     else:
         text = f"not finished within {_seconds(timeouts.total)} (timeout total)"
     return TimedOut(text, sent=sent, answered=answered)
+
+
+def _ended_by_connect(timeouts: Timeouts, elapsed: float) -> bool:
+    """Whether it was ``connect`` and not ``sock_connect``; aiohttp raises the same error for both.
+
+    Several addresses may each use up ``sock_connect``, so only the clock tells; loop clocks are coarse.
+    """
+    connect, each = timeouts.connect, timeouts.sock_connect
+    if not connect:
+        return False
+    return not each or each >= connect or elapsed >= 0.95 * connect
 
 
 def _seconds(limit: float | None) -> str:

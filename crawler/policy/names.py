@@ -6,6 +6,7 @@ import hashlib
 import posixpath
 import re
 import unicodedata
+from functools import lru_cache
 
 from crawler.errors import UnsafePath
 
@@ -84,6 +85,7 @@ def _components(raw: str) -> list[str]:
     return found
 
 
+@lru_cache(maxsize=4096)  # folders repeat
 def _component(raw: str) -> str:
     name = raw if raw.isascii() else unicodedata.normalize("NFC", raw)
     if _PLAIN.match(name) is None:

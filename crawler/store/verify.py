@@ -12,6 +12,8 @@ def difference(root: Path, file: KnownFile) -> str | None:
     """What differs, as a sentence; ``None`` if size and sha256 are those of the ledger."""
     path = root / file.target
     try:
+        if path.is_symlink():
+            return "a symbolic link, expected a file"
         size = path.stat().st_size
         if size != file.size:
             return f"{size} bytes, expected {file.size}"

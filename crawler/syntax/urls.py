@@ -42,16 +42,20 @@ def problem(url: str, schemes: frozenset[str] = HTTP_SCHEMES) -> str | None:
         wire(url)
     except ValueError as error:
         return f"not a URL: {_reason(error)}"
-    allowed = ", ".join(sorted(schemes))
-    if not parts.scheme or "://" not in url:
-        return f"not an absolute URL; it must start with a scheme ({allowed})"
-    if parts.scheme.lower() not in schemes:
-        return f"scheme {parts.scheme!r} is not supported here; expected {allowed}"
+    if parts.scheme not in schemes or "://" not in url:
+        return _scheme_problem(url, parts.scheme, schemes)
     if not host:
         return "the URL names no host"
     if port == 0:
         return "port 0 cannot be connected to"
     return _host_problem(host)
+
+
+def _scheme_problem(url: str, scheme: str, schemes: frozenset[str]) -> str:
+    allowed = ", ".join(sorted(schemes))
+    if not scheme or "://" not in url:
+        return f"not an absolute URL; it must start with a scheme ({allowed})"
+    return f"scheme {scheme!r} is not supported here; expected {allowed}"
 
 
 @lru_cache(maxsize=4096)
@@ -60,7 +64,6 @@ def _host_and_port(netloc: str) -> tuple[str | None, int | None]:
     return parts.hostname, parts.port
 
 
-@lru_cache(maxsize=4096)
 def _reason(error: ValueError) -> str:
     """The parser's complaint without the text it quotes, which may be a password."""
     complaint = str(error)
@@ -71,6 +74,7 @@ def _reason(error: ValueError) -> str:
     return "host or port cannot be read"
 
 
+@lru_cache(maxsize=4096)
 def _host_problem(host: str) -> str | None:
     if any(char in host for char in ' "<>\\^`{|}'):
         return f"host {host!r} holds a character that no host name may have"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from pathlib import Path
 
 import yaml
 
 from crawler.demo import content
-from crawler.demo.run import MANIFEST
+from crawler.demo.run import MANIFEST, next_steps
 from crawler.job_types.table import JOB_TYPES
 from tests.conftest import RunCrawler
 
@@ -33,3 +34,12 @@ def test_the_demo_runs_twice_and_names_its_files(run_crawler: RunCrawler, tmp_pa
     assert [str(path) for path in made.rglob("*.part*")] == []
     assert "files/big.bin" in ran.stdout + ran.stderr
     assert "Try next" in ran.stdout + ran.stderr
+
+
+def test_what_it_says_to_try_next_can_be_pasted(run_crawler: RunCrawler, tmp_path: Path) -> None:
+    lines = next_steps(tmp_path).splitlines()
+    [copy] = [line for line in lines if line.startswith("  cp ")]
+    subprocess.run(copy, shell=True, cwd=tmp_path, check=True)
+    [check] = [line.split() for line in lines if " check " in line]
+    ran = run_crawler(*check[1:], cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (0, "")

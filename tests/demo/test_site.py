@@ -86,12 +86,19 @@ async def test_ticks_come_once_subscribed(base: str, session: ClientSession) -> 
 
 
 def test_two_sites_run_side_by_side_and_are_gone_afterwards() -> None:
-    with site() as one, site() as two:
+    with site(port=0) as one, site(port=0) as two:
         assert one != two
         with urllib.request.urlopen(f"{one}/files/hello.txt") as answer:
             assert answer.read() == content.SMALL_FILES["hello.txt"]
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(one)
+
+
+def test_a_taken_port_is_no_obstacle() -> None:
+    with site(port=0) as one, site(port=int(one.rpartition(":")[2])) as two:
+        assert one != two
+        with urllib.request.urlopen(two) as answer:
+            assert "/files/big.bin" in answer.read().decode()
 
 
 def test_the_last_words_name_every_file_but_not_the_programs_own(tmp_path: Path) -> None:

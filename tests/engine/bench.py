@@ -69,8 +69,11 @@ def task(number: int, *, job: str = "job", slot: str = "a:80", method: str = "GE
         url=f"http://{host}/{number}", method=method, idempotent=method not in {"POST", "PATCH"}
     )
     quick = RetryRule(attempts=3, backoff=0.01, max_backoff=0.02)
-    return Task(**{"job": job, "key": str(number), "ordinal": number, "slot": slot, "retry": quick}
-                | {"request": request} | more)
+    return Task(
+        **{"job": job, "key": str(number), "ordinal": number, "slot": slot, "retry": quick}
+        | {"request": request}
+        | more
+    )
 
 
 async def fine(task: Task, tools: Tools) -> Result:

@@ -291,6 +291,7 @@ async def test_a_redirect_to_another_host_is_continued_there_with_its_range(
         ("/login-page", {"expect": {"content_type": ["text/csv", "application/*"]}}, UnexpectedContent),
         ("/file/10", {"expect": {"status": 203}}, BadStatus),
         ("/digest/repr/wrong", {}, IntegrityFailed),
+        ("/digest/content/wrong", {}, IntegrityFailed),
         ("/digest/old/wrong", {}, IntegrityFailed),
         ("/digest/md5/wrong", {}, IntegrityFailed),
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.job_types import resume
-from crawler.model import Checkpoint
+from crawler.model import Checkpoint, Known
 
 URL = "http://h.example/f?sig=s3cret"
 OLD, NEW = "Tue, 14 Nov 2023 22:13:20 GMT", "Wed, 15 Nov 2023 22:13:20 GMT"
@@ -106,3 +106,12 @@ def test_a_signature_in_the_query_does_not_reach_the_record() -> None:
     begun = resume.beginning(URL, {"ETag": '"v1"'}, length=10, encoded=False)
     assert begun is not None
     assert "s3cret" not in repr(begun)
+
+
+def test_only_the_checkpoint_of_the_targets_own_part_file_is_used() -> None:
+    known = Known(outcome=None, checkpoint=REACHED, part="a")
+    assert resume.usable(known, "a") == REACHED
+    assert resume.usable(known, "b") is None
+    assert resume.usable(replace(known, checkpoint=replace(REACHED, offset=0)), "a") is None
+    assert resume.usable(replace(known, checkpoint=replace(REACHED, etag=None)), "a") is None
+    assert resume.usable(None, "a") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 
@@ -176,3 +177,25 @@ def test_the_frame_of_a_manifest_is_checked(desk: Desk, text: str, expected: str
 def test_a_manifest_that_cannot_be_read_says_so(desk: Desk) -> None:
     with pytest.raises(ManifestInvalid, match=r"gone\.yaml: cannot be read: No such file"):
         load(desk.folder / "gone.yaml", config=desk.config, environ={}, now=datetime(2024, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "secret", ["s3cr3t", "it's\\ s3cr3t", "s3cr3t" * 20, "p4ss", "https://s3cr3t.example"]
+)
+@pytest.mark.parametrize("value", ["${env.S}", "ftp://${env.S}/", "x" * 55 + "${env.S}", "${env.S}${env.S}"])
+@pytest.mark.parametrize("key", ["url", "method", "when", "timeout", "checksum", "type", "name", "from"])
+def test_what_the_environment_holds_is_never_quoted(desk: Desk, secret: str, value: str, key: str) -> None:
+    desk.environ = {"S": secret}
+    job = {"name": "a", "type": "request", "url": "https://x/"} | {key: value, "oops": value}
+    found = desk.problems(json.dumps({"version": 1, "jobs": [job]}))
+    shown = "".join(found)
+    assert found
+    assert secret not in shown
+    assert "s3cr3ts3" not in shown
+    assert repr(secret)[1:-1] not in shown
+
+
+def test_a_message_names_the_variable_instead_of_its_value(desk: Desk) -> None:
+    desk.environ = {"WAIT": "five minutes"}
+    found = desk.problems(HEAD + "  - {name: a, type: post, url: 'https://x/', timeout: '${env.WAIT}'}\n")
+    assert found == ["3:55: expected a duration (seconds or 500ms, 1s, 2m, 1h, 1d), found '${env.WAIT}'"]

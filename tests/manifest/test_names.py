@@ -143,3 +143,12 @@ def test_jobs_of_a_matrix_that_write_one_file_are_refused(desk: Desk) -> None:
     )
     assert len(found) == 1
     assert "target 'same' is also one of job 'a (1)'" in found[0]
+
+
+def test_a_variable_that_is_missing_is_found_even_in_an_expression_that_waits_for_its_task(
+    desk: Desk,
+) -> None:
+    job = "jobs: [{name: x, type: download, urls: ['https://x/'], to: '%s'}]\n"
+    found = desk.problems("version: 1\n" + job % "${env.NOPE ~ stem}")
+    assert found == ["2:60: ${env.NOPE ~ stem}: the environment variable NOPE is not set"]
+    assert len(desk.load("version: 1\n" + job % "${(env.NOPE | default(stem)) ~ stem}").jobs) == 1

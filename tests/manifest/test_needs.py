@@ -27,7 +27,7 @@ def test_needs_are_a_name_or_a_list_of_names(desk: Desk) -> None:
         (f"- {{name: a, {POST}, needs: [zzz]}}", "there is no job 'zzz' to wait for; the jobs are a"),
         (f"- {{name: a, {POST}, needs: [a]}}", "jobs wait for each other: a → a"),
         (
-            f"- {{name: a, {POST}, needs: [c]}}\n- {{name: b, {POST}, needs: [a]}}\n- {{name: c, {POST}, needs: [b]}}",
+            "\n".join(f"- {{name: {name}, {POST}, needs: {need}}}" for name, need in ("ac", "ba", "cb")),
             "jobs wait for each other: a → c → b → a",
         ),
         (

@@ -88,16 +88,16 @@ def test_produced_asks_the_run() -> None:
 @pytest.mark.parametrize(
     ("from_", "expected"),
     [
-        ("gone.csv", "3:33: the file '"),
-        ("{file: gone.csv}", "3:40: the file '"),
-        ("folder.csv", "3:33: the file '"),
-        ("rows.dat", "3:33: the name 'rows.dat' does not tell its format; set 'format': lines, csv, jsonl"),
+        ("gone.csv", "3:35: the file '"),
+        ("{file: gone.csv}", "3:42: the file '"),
+        ("folder.csv", "3:35: the file '"),
+        ("rows.dat", "3:35: the name 'rows.dat' does not tell its format; set 'format': lines, csv, jsonl"),
         (
             "{file: rows.csv, url: img_url}",
-            "3:55: rows.csv has no column 'img_url'; did you mean 'image_url'?",
+            "3:57: rows.csv has no column 'img_url'; did you mean 'image_url'?",
         ),
-        ("{file: rows.csv}", "3:34: rows.csv has no column 'url'"),
-        ("{file: rows.csv, format: tsv}", "3:58: expected 'lines', 'csv', 'jsonl'"),
+        ("{file: rows.csv}", "3:35: rows.csv has no column 'url'"),
+        ("{file: rows.csv, format: tsv}", "3:60: expected 'lines', 'csv' or 'jsonl'"),
     ],
 )
 def test_a_row_file_that_cannot_serve_is_refused(desk: Desk, write: Write, from_: str, expected: str) -> None:
@@ -116,7 +116,7 @@ def test_a_job_that_waits_for_others_may_name_a_file_that_is_still_to_be_made(de
 
 def test_stdin_can_be_read_once_only(desk: Desk) -> None:
     found = desk.problems(job_text("'-'") + "- {name: b, type: download, from: '-', to: b}\n")
-    assert found == ["4:34: stdin is already read by job 'a'"]
+    assert found == ["4:35: stdin is already read by job 'a'"]
 
 
 def test_body_files_must_be_there(desk: Desk, write: Write) -> None:

@@ -43,8 +43,14 @@ def test_each_timeout_comes_from_the_strongest_place_that_sets_it(desk: Desk) ->
 
 def test_zero_and_null_switch_a_limit_off(desk: Desk) -> None:
     manifest = desk.load(
-        f"version: 1\ndefaults: {{timeout: 9}}\njobs:\n- {{name: a, type: post, url: 'https://x/', timeout: null}}\n"
-        f"- {{name: b, type: post, url: 'https://x/', timeout: {{sock_read: 0}}}}\n- {{name: c, type: download, {URLS}}}\n"
+        """\
+        version: 1
+        defaults: {timeout: 9}
+        jobs:
+          - {name: a, type: post, url: 'https://x/', timeout: null}
+          - {name: b, type: post, url: 'https://x/', timeout: {sock_read: 0}}
+          - {name: c, type: download, urls: ['https://x/']}
+        """
     )
     assert [job.timeouts.total for job in manifest.jobs] == [None, 9.0, 9.0]
     assert manifest.jobs[1].timeouts.sock_read is None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
 
 from crawler.errors import ConnectFailed, DnsFailed, TaskError
 from crawler.model import BytesBody
@@ -81,6 +83,16 @@ async def test_a_second_answer_nobody_asked_for_is_never_taken(client: Client) -
         assert (await client.fetch(base + "/")).body == b"mine"
         await asyncio.sleep(0.1)
         assert (await client.fetch(base + "/")).body == b"mine"
+
+
+async def test_closed_connections_are_forgotten(client: Client, server: Server) -> None:
+    for _ in range(20):
+        await client.fetch(server.url("/then-close"))
+        with pytest.raises(TaskError):
+            await client.fetch(server.url("/short"))
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert sum(isinstance(thing, ResponseHandler) for thing in gc.get_objects()) <= 2
 
 
 async def test_a_refused_connection_says_where_and_that_nothing_was_sent(client: Client) -> None:

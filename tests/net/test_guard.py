@@ -137,10 +137,10 @@ async def test_a_redirect_to_a_private_address_is_blocked_before_anything_is_sen
     client: Client, server: Server, no_network: list[object], target: str
 ) -> None:
     async with asyncio.timeout(5):
-        with pytest.raises(BlockedAddress, match="private address") as caught:
+        with pytest.raises(BlockedAddress, match="private address"):
             await client.fetch(server.url(f"/redirect-to?url={quote(target, safe='')}"))
-    assert not caught.value.sent
     assert no_network == []
+    assert client.transport.requests == 1
 
 
 @pytest.mark.parametrize("target", ["http://127.1/", "http://2130706433/", "http://0x7f.1/"])
@@ -194,9 +194,10 @@ async def test_refused_and_unreachable_addresses_make_a_connect_failure(server: 
 
 async def test_private_addresses_can_be_forbidden_altogether(server: Server) -> None:
     async with Client(allow_private=False) as client:
-        with pytest.raises(BlockedAddress):
+        with pytest.raises(BlockedAddress) as caught:
             await client.fetch(server.url("/echo"))
     assert server.connections == 0
+    assert not caught.value.sent
 
 
 async def test_private_addresses_can_be_allowed_altogether(server: Server) -> None:

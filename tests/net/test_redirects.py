@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.errors import RedirectRefused
+from crawler.errors import ConnectFailed, RedirectRefused
 from crawler.model import Auth, BytesBody, Hop, Request
 from crawler.net.redirects import Leg, next_leg
 from crawler.net.transport import MovedAway
@@ -123,6 +123,15 @@ async def test_a_redirect_out_of_the_slot_goes_back_to_the_engine(
     assert moved.value.slot == urls.slot(other.base)
     assert moved.value.hop == Hop(other.url("/echo"), "GET", 1, crossed_origin=True)
     assert other.connections == 0
+
+
+async def test_a_request_that_was_answered_by_a_redirect_counts_as_sent(
+    client: Client, server: Server
+) -> None:
+    url = to(server, "http://127.0.0.1:1/", 303)
+    with pytest.raises(ConnectFailed) as caught:
+        await client.fetch(url, method="POST", body=BODY, idempotent=False)
+    assert (caught.value.sent, caught.value.answered) == (True, True)
 
 
 async def test_params_are_not_added_to_where_a_redirect_leads(client: Client, server: Server) -> None:

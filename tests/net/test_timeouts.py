@@ -118,22 +118,24 @@ async def test_silence_is_too_slow_too(client: Client, server: Server) -> None:
             await client.fetch(server.url("/stall"), timeouts=Timeouts(sock_read=None, min_rate=1))
 
 
-async def test_a_drip_above_the_rate_arrives(client: Client, server: Server) -> None:
-    limits = Timeouts(min_rate=5)
-    assert len((await client.fetch(server.url("/drip/60/10"), timeouts=limits)).body) == 60
+async def test_a_drip_above_the_rate_arrives(server: Server) -> None:
+    async with Client(rate_window=0.05) as client:
+        fetched = await client.fetch(server.url("/drip/25/10"), timeouts=Timeouts(min_rate=5))
+    assert len(fetched.body) == 25
 
 
-async def test_a_reader_that_takes_its_time_is_not_held_against_the_server(
-    client: Client, server: Server
-) -> None:
+async def test_a_reader_that_takes_its_time_is_not_held_against_the_server(server: Server) -> None:
     url = server.url("/file/3000000")
     request = Request(url=url, timeouts=Timeouts(min_rate=1e9))
     size = 0
-    async with client.transport.open(request, slot=urls.slot(url)) as response:
+    async with (
+        Client(rate_window=0.05) as client,
+        client.transport.open(request, slot=urls.slot(url)) as response,
+    ):
         async for chunk in response.chunks():
             size += len(chunk)
             if size < 700_000:
-                await asyncio.sleep(0.2)  # two of these are longer than the window
+                await asyncio.sleep(0.1)  # longer than the window
     assert size == 3_000_000
 
 
@@ -145,9 +147,10 @@ async def test_interim_answers_without_an_end_are_given_up(client: Client, serve
 
 
 async def test_a_server_that_thinks_long_is_waited_for_if_no_limit_is_set(
-    client: Client, server: Server
+    server: Server,
 ) -> None:
-    fetched = await client.fetch(server.url("/slow/0.6"), timeouts=NONE)
+    async with Client(head_limit=0.05, rate_window=0.05) as client:
+        fetched = await client.fetch(server.url("/slow/0.25"), timeouts=NONE)
     assert fetched.status == 200
 
 
@@ -156,7 +159,7 @@ async def test_a_slow_upload_is_not_taken_for_a_slow_head(client: Client) -> Non
         await reader.readuntil(b"\r\n\r\n")
         left = 8_000_000
         while left:
-            await asyncio.sleep(0.05 if left > 6_000_000 else 0)
+            await asyncio.sleep(0.05 if left > 6_500_000 else 0)
             left -= len(await reader.read(500_000))
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
