@@ -18,7 +18,8 @@ pid {home}/pid;
 error_log {home}/error.log warn;
 events {{ worker_connections 1024; }}
 http {{
-  access_log off;
+  log_format statuses "$status";
+  access_log {access_log};
   sendfile on;
   tcp_nopush on;
   keepalive_requests 1000000;
@@ -38,8 +39,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(root: Path) -> Iterator[str]:
-    """Base URL of a running nginx. Raises FileNotFoundError where nginx is not installed."""
+def nginx(root: Path, *, statuses: Path | None = None) -> Iterator[str]:
+    """Base URL of a running nginx. Raises FileNotFoundError where nginx is not installed.
+
+    ``statuses`` is where it writes the status of each answer, one a line.
+    """
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
         raise FileNotFoundError("nginx is not installed")
@@ -48,7 +52,8 @@ def nginx(root: Path) -> Iterator[str]:
         Path(home).chmod(0o755)
         port = free_port()
         config = Path(home, "nginx.conf")
-        config.write_text(CONFIG.format(home=home, port=port, root=root))
+        access_log = "off" if statuses is None else f"{statuses} statuses"
+        config.write_text(CONFIG.format(home=home, port=port, root=root, access_log=access_log))
         command = [program, "-c", str(config), "-e", f"{home}/error.log"]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:

@@ -32,10 +32,9 @@ def over(rows: int, base: str, work: Path) -> Cost:
             file.write(f"{number},{base}/one?row={number}\n")
     (work / "rows.yaml").write_text(MANIFEST.format())
     state = work / f"state{rows}"
-    return run(
-        [sys.executable, "-m", "crawler", "run", work / "rows.yaml", "-o", work / "out", "--state", state]
-        + ["--progress", "none", "-q", "--workers", "64"]
-    )
+    flags = ("--progress", "none", "-q", "--workers", "64")
+    command = (sys.executable, "-m", "crawler", "run", work / "rows.yaml", *flags)
+    return run((*command, "-o", work / "out", "--state", state))
 
 
 def main() -> int:

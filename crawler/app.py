@@ -1,4 +1,4 @@
-"""The composition root: the one file that knows every room.
+"""The composition root: from what was asked for to a run, and to what is told if that breaks.
 
 Rooms that import aiohttp, SQLite or tqdm are imported when a run begins, so that ``check`` and
 ``--help`` answer at once.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crawler.config import Config, load_config
-from crawler.errors import RunRefused
+from crawler.errors import CrawlerError, ProgramBroken, RunRefused
 from crawler.manifest.load import load, parse
 from crawler.manifest.manifest import Manifest
+from crawler.manifest.secrets import telling
 from crawler.options import Options
+from crawler.policy.redact import Redactor
 
 if TYPE_CHECKING:
     from crawler.report.json_report import Report
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     from crawler.store.reader import Reader
 
 T = TypeVar("T")
-JsonBytes = Callable[[object], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Prepared:
 def prepare(options: Options, environ: Mapping[str, str] | None = None) -> Prepared:
     """Load and check everything that a run depends on. Raises ``ManifestInvalid`` with every problem."""
     environ = os.environ if environ is None else environ
+    with _no_bug_untold(telling(environ)):
+        return _prepared(options, environ)
+
+
+def _prepared(options: Options, environ: Mapping[str, str]) -> Prepared:
     config = load_config(options.config, environ, options.overrides())
     now = datetime.now().astimezone()
     if options.text is not None:
@@ -70,41 +76,74 @@ def reader(prepared: Prepared) -> Iterator[Reader | None]:
             found.close()
 
 
-def run(options: Options, signals: Signals | None = None, *, json_bytes: JsonBytes | None = None) -> Report:
+def run(options: Options, signals: Signals | None = None) -> Report:
     """Run a manifest to its end on an event loop of its own and return the report.
 
-    Raises ``RunRefused`` (exit 2), ``LockHeld`` (6) or ``StorageFailed`` (3) if it could not begin.
+    Raises ``RunRefused`` (exit 2), ``LockHeld`` (6) or ``StorageFailed`` (3) if it could not begin, and
+    ``ProgramBroken`` (1) for a bug that left no report.
     """
+    _refuse_running_loop()
     prepared = prepare(options)
-    return _on_a_loop(run_prepared(prepared, options, signals, json_bytes=json_bytes))
+    return _on_a_loop(run_prepared(prepared, options, signals))
 
 
-async def run_async(options: Options, *, json_bytes: JsonBytes | None = None) -> Report:
+async def run_async(options: Options) -> Report:
     """The same on the caller's event loop; cancelling it stops the run at once, still consistent."""
-    return await run_prepared(prepare(options), options, json_bytes=json_bytes)
+    prepared = await asyncio.to_thread(prepare, options)  # it reads files, and checks every URL in them
+    return await run_prepared(prepared, options)
 
 
-async def run_prepared(
-    prepared: Prepared,
-    options: Options,
-    signals: Signals | None = None,
-    *,
-    json_bytes: JsonBytes | None = None,
-) -> Report:
+async def run_prepared(prepared: Prepared, options: Options, signals: Signals | None = None) -> Report:
     """Run what ``prepare`` has checked."""
     from crawler.session import Session
 
-    if options.report is not None and not options.report.absolute().parent.is_dir():
-        raise RunRefused(f"--report {options.report}: there is no folder {options.report.absolute().parent}")
-    async with Session(prepared.config, prepared.manifest, options, json_bytes) as session:
-        loop = asyncio.get_running_loop()
-        if signals is not None:
-            signals.attach(loop, session.stop)
-        try:
-            return await session.run(lambda: signals.received if signals else None)
-        finally:
+    if options.report is not None:
+        _refuse_unwritable("--report", options.report, replaced=True)
+    if options.events is not None and options.events != "-":
+        _refuse_unwritable("--events", Path(options.events), replaced=False)
+    with _no_bug_untold(prepared.manifest.secrets):
+        async with Session(prepared.config, prepared.manifest, options) as session:
+            loop = asyncio.get_running_loop()
             if signals is not None:
-                signals.detach(loop)
+                signals.attach(loop, session.stop)
+            try:
+                return await session.run(lambda: signals.received if signals else None)
+            finally:
+                if signals is not None:
+                    signals.detach(loop)
+
+
+def _refuse_unwritable(flag: str, file: Path, *, replaced: bool) -> None:
+    """Raises ``RunRefused`` before the work rather than to lose what it came to.
+
+    A regular file that is ``replaced`` needs a writable folder even if it is there already.
+    """
+    folder = file.resolve().parent
+    if not folder.is_dir():
+        raise RunRefused(f"{flag} {file}: there is no folder {folder}")
+    if file.is_dir():
+        raise RunRefused(f"{flag} {file}: is a folder, expected the name of a file")
+    if (not file.exists() or (replaced and file.is_file())) and not os.access(folder, os.W_OK | os.X_OK):
+        raise RunRefused(f"{flag} {file}: the folder {folder} is not writable")
+
+
+@contextmanager
+def _no_bug_untold(secrets: Iterable[str]) -> Iterator[None]:
+    """Turn what no room foresaw into ``ProgramBroken``, without the secrets that it may quote."""
+    try:
+        yield
+    except CrawlerError:
+        raise
+    except Exception as error:
+        raise ProgramBroken.by(error, Redactor(secrets).text) from error
+
+
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("an event loop is running on this thread: await crawler.run_async(…) instead")
 
 
 def _on_a_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -7,6 +7,7 @@
     │   └── ManifestInvalid   every problem with its position
     ├── StorageFailed         exit 3: the disk or the ledger
     ├── LockHeld              exit 6
+    ├── ProgramBroken         exit 1: a bug outside of any task
     └── TaskError             becomes a ``Failure``; the run goes on
         ├── DnsFailed · ConnectFailed · TlsFailed · TimedOut · TooSlow
         ├── Truncated · DecodeFailed · ProtocolBroken · RedirectRefused · BlockedAddress
@@ -17,9 +18,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from crawler.model import ErrorClass, Failure
 
@@ -60,6 +62,20 @@ class StorageFailed(CrawlerError):
 
 class LockHeld(CrawlerError):
     """Another run of the same manifest is under way (exit 6)."""
+
+
+class ProgramBroken(CrawlerError):
+    """A bug outside of any task (exit 1). ``trace`` is its traceback; neither text holds a secret."""
+
+    def __init__(self, message: str, trace: str) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+    @classmethod
+    def by(cls, error: Exception, redact: Callable[[str], str]) -> Self:
+        """What is told about an exception that no room foresaw."""
+        trace = "".join(traceback.format_exception(error))
+        return cls(redact(f"{type(error).__name__}: {error}"), redact(trace))
 
 
 class TaskError(CrawlerError):

@@ -187,13 +187,18 @@ class Hop:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How much of a part file is durable, and which version of the remote file it belongs to."""
+    """How much of a part file is durable, and which version of the remote file it belongs to.
+
+    Without ``gaps`` the first ``offset`` bytes are there. With them ``offset`` is how many bytes are
+    there in all, and everything is but the gaps: (start, end) pairs in order, the end not included.
+    """
 
     offset: int
     etag: str | None
     last_modified: str | None
     url: str  # the final URL that the bytes came from
     total: int | None  # declared size of the whole file in bytes
+    gaps: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +236,18 @@ class Task:
     retry: RetryRule = RetryRule()
     hop: Hop | None = None
     known: Known | None = None
+    mirrors: tuple[Request, ...] = ()  # requests for the same content elsewhere
+    source: int = 0  # whom to ask in this attempt: 0 the request itself, n the n-th mirror
 
     @property
     def url(self) -> str:
         """The URL as the manifest gave it."""
         return self.request.url
+
+    @property
+    def asked(self) -> Request:
+        """The request of this attempt."""
+        return self.mirrors[self.source - 1] if self.source else self.request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +287,7 @@ class Result:
     last_modified: str | None = None
     failure: Failure | None = None
     note: str | None = None  # e.g. "unverified_length"
+    source: str | None = None  # the mirror that the file came from, where that is not the task's URL
 
 
 @dataclass(slots=True, kw_only=True)

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypedDict
+
+AnyPath = str | os.PathLike[str]
+JsonBytes = Callable[[object], bytes]
+
+
+class Choices(TypedDict, total=False):
+    """The keyword arguments of ``crawler.run``; ``deadline`` is in seconds."""
+
+    config: AnyPath | None
+    output: AnyPath | None
+    state: AnyPath | None
+    settings: Mapping[str, str]
+    only: Sequence[str]
+    retry_failed: bool
+    force: bool
+    deadline: float | None
+    workers: int | None
+    report: AnyPath | None
+    events: AnyPath | None
+    progress: Literal["auto", "bar", "plain", "none"]
+    quiet: bool
+    json_bytes: JsonBytes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,6 +36,7 @@ class Options:
     """Every choice of ``crawler run``; what is ``None`` is left to environment, manifest and config.
 
     ``deadline`` is in seconds; ``events`` and ``report`` are files, ``-`` for events is stdout.
+    ``embedded`` in somebody's program, ``quiet`` means not a word, and logging is the host's business.
     """
 
     manifest: Path  # "-" is stdin
@@ -28,9 +53,10 @@ class Options:
     report: Path | None = None
     events: str | None = None
     progress: str | None = None
-    json: bool = False
     quiet: bool = False
     verbose: int = 0
+    embedded: bool = False
+    json_bytes: JsonBytes | None = None  # serializes JSON bodies instead of msgspec
 
     @property
     def name(self) -> str:
@@ -46,3 +72,48 @@ class Options:
             "progress": self.progress,
         }
         return {key: value for key, value in given.items() if value is not None}
+
+
+def chosen(
+    manifest: AnyPath,
+    *,
+    config: AnyPath | None = None,
+    output: AnyPath | None = None,
+    state: AnyPath | None = None,
+    settings: Mapping[str, str] | None = None,
+    only: Sequence[str] = (),
+    report: AnyPath | None = None,
+    events: AnyPath | None = None,
+    progress: str = "none",
+    quiet: bool = True,
+    retry_failed: bool = False,
+    force: bool = False,
+    deadline: float | None = None,
+    workers: int | None = None,
+    json_bytes: JsonBytes | None = None,
+) -> Options:
+    """The arguments of ``crawler.run`` as ``Options``. Raises TypeError for a name it does not know."""
+    if isinstance(only, str):
+        raise TypeError(f"only: expected a sequence of job names, found the text {only!r}")
+    return Options(
+        manifest=Path(manifest),
+        config=_path(config),
+        output=_path(output),
+        state=_path(state),
+        settings=dict(settings or {}),
+        only=tuple(only),
+        retry_failed=retry_failed,
+        force=force,
+        deadline=deadline,
+        workers=workers,
+        report=_path(report),
+        events=None if events is None else os.fspath(events),
+        progress=progress,
+        quiet=quiet,
+        embedded=True,
+        json_bytes=json_bytes,
+    )
+
+
+def _path(given: AnyPath | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import secrets
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -20,10 +18,11 @@ from crawler.config import Config
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobTable
 from crawler.engine.local import Engine
-from crawler.engine.recovery import recover
-from crawler.errors import RunRefused, StorageFailed
-from crawler.events import Event, Listener, RunFinished, RunStarted, RunStopping, Warned
+from crawler.engine.recovery import Intents, recover
+from crawler.errors import StorageFailed
+from crawler.events import RunFinished, RunStarted, RunStopping, Warned
 from crawler.job_types.table import JOB_TYPES
+from crawler.listeners import Listeners
 from crawler.manifest.manifest import Manifest
 from crawler.manifest.sources import ManifestSources
 from crawler.net.aiohttp_transport import AiohttpTransport
@@ -31,13 +30,10 @@ from crawler.net.settings import TransportSettings
 from crawler.options import Options
 from crawler.policy.redact import Redactor
 from crawler.policy.rounds import Intent
-from crawler.report import events_file, json_report, log, progress
-from crawler.report.console import Console
+from crawler.report import json_report, progress
 from crawler.report.exit_code import Ending, Verdict, decide
 from crawler.report.gauges import Gauges
 from crawler.report.json_report import Report
-from crawler.report.tally import Tally
-from crawler.report.text import TextReport
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
 from crawler.store.records import RunRecord
@@ -46,23 +42,12 @@ from crawler.store.records import RunRecord
 class Session:
     """Everything that lives exactly as long as one run."""
 
-    def __init__(
-        self,
-        config: Config,
-        manifest: Manifest,
-        options: Options,
-        json_bytes: Callable[[object], bytes] | None = None,
-    ) -> None:
+    def __init__(self, config: Config, manifest: Manifest, options: Options) -> None:
         self._config = config
         self._manifest = manifest
         self._options = options
-        self._json_bytes = json_bytes or msgspec.json.encode
         self._redactor = Redactor(manifest.secrets)
-        self._console = Console(sys.stderr, os.environ)
-        self._tally = Tally()
         self._gauges = Gauges()
-        self._warnings: list[str] = []
-        self._listeners: list[Listener] = [self._tally]
         self._run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._bug: str | None = None
         self._budget: str | None = None
@@ -78,15 +63,17 @@ class Session:
                 config.output_root,
                 durability=config.durability,
                 chunk_size=config.chunk_size,
-                journal=self._ledger,
+                journal=Intents(self._ledger, self._redactor.text),
                 min_free_disk=config.min_free_disk,
             )
             stack.callback(self._files.close)
-            self._listen(stack)
-            self._transport = AiohttpTransport(self._transport_settings(), self._json_bytes)
+            self._listeners = Listeners(options, config, self._redactor)
+            stack.callback(self._listeners.close)
+            self._transport = AiohttpTransport(
+                self._transport_settings(), options.json_bytes or msgspec.json.encode
+            )
             stack.push_async_callback(self._transport.close)
             self._table = JobTable(self._manifest.jobs)
-            self._engine = Engine(self._table, self._bench(Intent(options.retry_failed, options.force)))
             self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
             self._stack = stack.pop_all()
         return self
@@ -98,7 +85,7 @@ class Session:
 
     def stop(self, reason: str) -> None:
         """Stop in order: no new task, running ones end or checkpoint."""
-        self._emit(RunStopping(time=time.time(), reason=reason))
+        self._listeners.emit(RunStopping(time=time.time(), reason=reason))
         self._engine.stop(reason)
 
     async def run(self, signal_received: Callable[[], int | None]) -> Report:
@@ -110,7 +97,10 @@ class Session:
             manifest=self._options.name,
             continue_round=self._options.retry_failed,
         )
-        self._emit(
+        # A round that was broken off goes on whole; only one that came to its end has just failures left.
+        only_failed = self._options.retry_failed and not info.continues
+        self._engine = Engine(self._table, self._bench(Intent(only_failed, self._options.force)))
+        self._listeners.emit(
             RunStarted(
                 manifest=self._options.name,
                 run_id=self._run_id,
@@ -121,9 +111,11 @@ class Session:
             )
         )
         if info.continues:
-            self._emit(Warned(time=started, message="the last run was broken off; this one continues it"))
+            message = "the last run was broken off; this one continues it"
+            self._listeners.emit(Warned(time=started, message=message))
+        tally, console = self._listeners.tally, self._listeners.console
         shown = progress.choose(
-            self._config.progress, self._tally, self._gauges, self._console, self._redactor, total=self._total
+            self._config.progress, tally, self._gauges, console, self._redactor, total=self._total
         )
         shown.start(asyncio.get_running_loop())
         try:
@@ -146,7 +138,7 @@ class Session:
             self._engine.fail_storage(str(error))
         except Exception as error:
             self._bug = f"{type(error).__name__}: {error}"
-            self._logger.exception("the engine broke")
+            self._listeners.logger.exception("the engine broke")
         finally:
             if timer is not None:
                 timer.cancel()
@@ -177,20 +169,19 @@ class Session:
                 json_report.write(report, str(self._options.report))
             except StorageFailed as error:
                 finished, report = self._conclude(self._verdict(number, str(error)))
-        self._emit(finished)
-        if self._options.json:
-            _print(report)
+        self._listeners.emit(finished)
         return report
 
     def _verdict(self, number: int | None, storage: str | None) -> Verdict:
         ending = Ending(bug=self._bug, storage=storage, signal=number, budget=self._budget)
-        return decide(self._tally.total.tasks, self._tally.causes, ending)
+        tally = self._listeners.tally
+        return decide(tally.total.tasks, tally.causes, ending)
 
     def _conclude(self, verdict: Verdict) -> tuple[RunFinished, Report]:
         finished = RunFinished(
             time=time.time(), run_id=self._run_id, exit_code=verdict.code, reason=verdict.reason
         )
-        return finished, json_report.build(self._tally, finished, self._redactor)
+        return finished, json_report.build(self._listeners.tally, finished, self._redactor)
 
     async def _close_books(self, verdict: Verdict) -> None:
         await self._transport.close()
@@ -200,47 +191,12 @@ class Session:
                 finished=time.time(),
                 exit_code=verdict.code,
                 complete=self._table.ended and self._engine.stopping is None,
-                totals=self._tally.total,
+                totals=self._listeners.tally.total,
             )
         )
         await self._ledger.close()
 
     # --- the parts --------------------------------------------------------------------------------
-
-    def _listen(self, stack: AsyncExitStack) -> None:
-        options, config = self._options, self._config
-        level = log.level(config.log.level, verbose=options.verbose, quiet=options.quiet)
-        chosen = log.configure(level, config.log.format, self._console, self._redactor)
-        stack.callback(chosen.close)
-        self._logger = chosen.logger
-        self._listeners.append(log.LogListener(chosen.logger))
-        if options.events is not None:
-            try:
-                stream = events_file.open_events(options.events)
-            except OSError as error:
-                raise RunRefused(f"--events {options.events}: {error.strerror}") from error
-            events = events_file.EventsFile(stream, self._redactor, warn=self._warnings.append)
-            self._listeners.append(events)
-        report = None if options.report is None else str(options.report)
-        self._listeners.append(
-            TextReport(
-                self._tally,
-                self._console,
-                self._redactor,
-                quiet=options.quiet,
-                report=report,
-                warnings=self._warnings,
-            )
-        )
-        stack.callback(self._close_listeners)
-
-    def _close_listeners(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-
-    def _emit(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener.on(event)
 
     def _transport_settings(self) -> TransportSettings:
         config = self._config
@@ -263,7 +219,7 @@ class Session:
             files=self._files,
             ledger=self._ledger,
             gauges=self._gauges,
-            emit=self._emit,
+            emit=self._listeners.emit,
             redact=self._redactor.text,
             concurrency=self._manifest.host_rules(self._config.connections.per_host).concurrency,
             monotonic=asyncio.get_running_loop().time,
@@ -274,12 +230,3 @@ class Session:
             chunk_size=self._config.chunk_size,
             intent=intent,
         )
-
-
-def _print(report: Report) -> None:
-    """The report as the last line of stdout; a reader who has gone changes nothing about the work."""
-    try:
-        sys.stdout.buffer.write(report.to_json() + b"\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

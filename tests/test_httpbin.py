@@ -56,7 +56,8 @@ jobs:
   - {name: head, type: request, method: HEAD, url: "${base}/get",
      expect: {status: 200, content_type: application/json}}
   - {name: options, type: request, method: OPTIONS, url: "${base}/get", expect: {headers: {Allow: "re:GET"}}}
-  - {name: basic, type: request, url: "${base}/basic-auth/ann/s3cret-word", auth: {user: ann, password: s3cret-word},
+  - {name: basic, type: request, url: "${base}/basic-auth/ann/s3cret-word",
+     auth: {user: ann, password: s3cret-word},
      expect: {json: {authenticated: true, user: ann}}}
   - {name: digest, type: request, url: "${base}/digest-auth/auth/ann/s3cret-word/MD5",
      auth: {type: digest, user: ann, password: s3cret-word}, expect: {json: {authenticated: true}}}
@@ -71,11 +72,13 @@ jobs:
      expect: {json: {url: "BASE/get"}}}
   - {name: gzip, type: request, url: "${base}/gzip", expect: {json: {gzipped: true}}}
   - {name: deflate, type: request, url: "${base}/deflate", expect: {json: {deflated: true}}}
-  - {name: status, type: request, urls: ["${base}/status/404", "${base}/status/418"], expect: {status: [404, 418]}}
+  - {name: status, type: request, urls: ["${base}/status/404", "${base}/status/418"],
+     expect: {status: [404, 418]}}
   - {name: answer-type, type: request, url: "${base}/html", expect: {content_type: text/html, text: Melville}}
   - {name: chunks, type: request, url: "${base}/stream-bytes/70000?chunk_size=1000&seed=1", save: chunks.bin}
   - {name: bytes, type: download, urls: ["${base}/bytes/50000?seed=2"], to: bytes.bin}
-  - {name: image, type: download, urls: ["${base}/image/png"], to: "${name}.png", expect: {content_type: image/png}}
+  - {name: image, type: download, urls: ["${base}/image/png"], to: "${name}.png",
+     expect: {content_type: image/png}}
   - {name: send-up, type: upload, needs: [bytes], url: "${base}/post", files: bytes.bin, field: blob,
      fields: {kind: binary}, expect: {json: {form: {kind: binary}}}}
   - {name: send-raw, type: upload, needs: [bytes], url: "${base}/put", files: bytes.bin, as: raw,

@@ -9,6 +9,7 @@ import click
 from crawler import __version__
 from crawler.cli.ending import conclude
 from crawler.signals import Signals
+from crawler.syntax.words import suggestion
 
 
 def _run() -> click.Command:
@@ -89,6 +90,16 @@ class Commands(click.Group):
         """Import one command."""
         entry = COMMANDS.get(cmd_name)
         return entry[1]() if entry else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names; a misspelt one is told what it may have meant."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            hint = suggestion(name, COMMANDS) or f"; the commands are {', '.join(COMMANDS)}"
+            raise click.UsageError(f"there is no command {name!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list in ``--help``, from the table alone."""

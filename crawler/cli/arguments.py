@@ -39,13 +39,16 @@ class Duration(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Seconds as a float."""
         try:
-            return units.duration(value)
+            seconds = units.duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+        if seconds <= 0:
+            self.fail(f"expected more than 0, found {value!r}", param, ctx)
+        return seconds
 
 
 manifest = click.argument("manifest", type=click.Path(path_type=Path, allow_dash=True))
-as_json = click.option("--json", "json", is_flag=True, help="Print one JSON object on stdout.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 
 _PLACE = (
     click.option("-c", "--config", type=click.Path(path_type=Path, dir_okay=False), help="Config file."),

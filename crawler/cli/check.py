@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from crawler.cli import arguments
-from crawler.cli.ending import say
+from crawler.cli.ending import problems
+from crawler.cli.streams import answer, say
 
 
 @click.command("check")
@@ -25,15 +26,15 @@ def command(manifests: tuple[Path, ...], **flags: Any) -> int:
     from crawler import app
     from crawler.errors import ManifestInvalid
 
-    wrong = 0
+    found: dict[str, None] = {}  # a mistake in the config would come once for each manifest
     for path in manifests:
         try:
             app.prepare(arguments.options(manifest=path, **flags))
         except ManifestInvalid as error:
-            wrong += len(error.problems)
-            for problem in error.problems:
-                click.echo(str(problem))
-    if wrong:
-        say(f"exit 2: {wrong} problem{'s' if wrong > 1 else ''}")
+            found |= dict.fromkeys(map(str, error.problems))
+    for problem in found:
+        answer(problem)
+    if found:
+        say(f"exit 2: {problems(len(found))}")
         return 2
     return 0

@@ -4,47 +4,45 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
 import click
 
-from crawler.errors import LockHeld, ManifestInvalid, RunRefused, StorageFailed
+from crawler.cli import streams
+from crawler.cli.streams import note, say
+from crawler.errors import LockHeld, ManifestInvalid, ProgramBroken, RunRefused, StorageFailed
 from crawler.signals import Ended, Signals, exit_code
 
 
 def conclude(command: Callable[[], object], signals: Signals) -> NoReturn:
     """Run a command that returns its exit code (or nothing) and end the process."""
+    streams.prepare()
     try:
         code = _outcome(command)
     except Ended as ended:
-        say("ended by a signal before any request was sent")
+        say(f"exit {exit_code(ended.number)}: ended by a signal before any request was sent")
         code = exit_code(ended.number)
-    except BrokenPipeError:
-        code = 0  # the reader of our output has seen enough
     _leave(code)
 
 
 def _outcome(command: Callable[[], object]) -> int:
     try:
         code = command()
+        streams.flush()
     except click.exceptions.Exit as ended:
         return ended.exit_code
+    except SystemExit:
+        return 0  # click's way to say that the reader of its help has gone
+    except click.exceptions.NoArgsIsHelpError as error:
+        note(error.format_message())
+        say("exit 2: a command is missing")
+        return 2
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except click.Abort:
-        return 130
-    except ManifestInvalid as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        number = len(error.problems)
-        files = sorted({problem.file for problem in error.problems})
-        say(f"exit 2: {number} problem{'s' if number > 1 else ''} in {', '.join(files)}; nothing was sent")
+        say(f"exit 2: {_usage(error)}")
         return 2
     except RunRefused as error:
-        say(f"exit 2: {error}; nothing was sent")
+        say(f"exit 2: {_refusal(error)}; nothing was sent")
         return 2
     except StorageFailed as error:
         say(f"exit 3: {error}")
@@ -52,28 +50,54 @@ def _outcome(command: Callable[[], object]) -> int:
     except LockHeld as error:
         say(f"exit 6: {error}")
         return 6
-    except BrokenPipeError:
-        raise
+    except ProgramBroken as error:
+        return _bug(error)
     except Exception as error:
-        print("".join(traceback.format_exception(error)), file=sys.stderr)
-        say(f"exit 1: a bug in crawler: {type(error).__name__}: {error}")
-        return 1
+        return _bug(_without_secrets(error))
     return code if isinstance(code, int) else 0
 
 
-def say(line: str) -> None:
-    """One line to stderr, in the program's name."""
-    try:
-        print(f"crawler: {line}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
-        return  # nobody reads stderr; the exit code still speaks
+def _usage(error: click.ClickException) -> str:
+    """The mistake on the command line, and where to read how it is done right."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = context.command_path if context is not None else "crawler"
+    return f"{error.format_message().rstrip('.')}; see {path} --help"
+
+
+def _refusal(error: RunRefused) -> str:
+    """Says each problem of a manifest or config on a line of its own, and sums them up."""
+    if not isinstance(error, ManifestInvalid):
+        return str(error)
+    for problem in error.problems:
+        note(str(problem))
+    files = sorted({problem.file for problem in error.problems})
+    return f"{problems(len(error.problems))} in {', '.join(files)}"
+
+
+def problems(number: int) -> str:
+    """``1 problem``, ``2 problems``."""
+    return f"{number} problem{'' if number == 1 else 's'}"
+
+
+def _bug(error: ProgramBroken) -> int:
+    note(error.trace.rstrip())
+    say(f"exit 1: a bug in the program: {error}; please report it with the lines above")
+    return 1
+
+
+def _without_secrets(error: Exception) -> ProgramBroken:
+    from crawler.manifest.secrets import telling
+    from crawler.policy.redact import Redactor
+
+    return ProgramBroken.by(error, Redactor(telling(os.environ)).text)
 
 
 def _leave(code: int) -> NoReturn:
     """End at once: a thread that waits for stdin must not hold up a process whose work is done."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if stream is not None:
+                stream.flush()
         except (OSError, ValueError):
             continue  # a closed pipe changes nothing about the work's result
     os._exit(code)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from crawler.cli import arguments
+from crawler.errors import ManifestInvalid, Problem, StorageFailed
 from crawler.signals import Signals
 
 
@@ -44,22 +45,41 @@ def command(
 
     if checksum is not None and len(urls) > 1:
         raise click.UsageError("--checksum fits one URL only")
-    job: dict[str, Any] = {
+    keys: dict[str, Any] = {
         "name": "get",
         "type": "download",
-        "urls": [_entry(url, checksum) for url in urls],
         "to": to,
         "headers": dict(_header(text) for text in headers),
         "overwrite": overwrite,
     }
-    text = json.dumps({"version": 1, "name": _ledger_name(urls, flags["output"], to), "jobs": [job]})
+    if checksum is not None:
+        keys["checksum"] = checksum
+    text = _manifest(_ledger_name(urls, flags["output"], to), keys, urls)
     options = arguments.options(manifest=Path("get"), text=text, state=_state(), **flags)
-    return app.run(options, signals).exit_code
+    try:
+        return app.run(options, signals).exit_code
+    except ManifestInvalid as error:
+        raise ManifestInvalid([_without_line(problem, urls) for problem in error.problems]) from None
 
 
-def _entry(url: str, checksum: str | None) -> str | dict[str, str]:
-    plain = url.replace("${", "$${")
-    return plain if checksum is None else {"url": plain, "checksum": checksum}
+def _manifest(name: str, keys: dict[str, Any], urls: tuple[str, ...]) -> str:
+    """A manifest of one job, with a line for each URL so that a problem's line tells which."""
+    job = json.dumps(keys).removesuffix("}")
+    listed = ",\n".join(json.dumps(url.replace("${", "$${")) for url in urls)
+    return f'{{"version": 1, "name": "{name}", "jobs": [{job}, "urls": [\n{listed}\n]}}]}}'
+
+
+def _without_line(problem: Problem, urls: tuple[str, ...]) -> Problem:
+    """The problem as seen by a person who typed URLs and never saw a manifest."""
+    if problem.file != "get":
+        return problem
+    message = problem.message
+    if "set another 'to'" in message:
+        message = (
+            "another URL has the same file name; tell them apart with --to, such as --to '${host}/${path}'"
+        )
+    where = urls[problem.line - 2] if 2 <= problem.line <= len(urls) + 1 else "get"
+    return Problem(where, 0, 0, message)
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -70,12 +90,16 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _ledger_name(urls: tuple[str, ...], output: Path, to: str) -> str:
-    """One ledger for each set of URLs and folder, so that two calls side by side do not lock each other out."""
-    what = "\0".join((str(Path(output).absolute()), to, *urls))
-    return f"get-{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+    """One ledger for each set of URLs and folder, so that two calls side by side do not collide."""
+    try:
+        folder = str(Path(output).absolute())
+    except FileNotFoundError as error:
+        raise StorageFailed("the current folder has been deleted") from error
+    what = "\0".join((folder, to, *urls))
+    return f"get-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:16]}"
 
 
 def _state() -> Path:
     from platformdirs import user_state_path
 
-    return user_state_path("crawler")
+    return user_state_path("crawler", appauthor=False)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from crawler.app import Prepared
 from crawler.model import Outcome
 from crawler.report.clock import rfc3339
 from crawler.report.human import plural, size
@@ -31,6 +32,13 @@ def history(reader: Reader | None, name: str, limit: int) -> dict[str, Any]:
     }
 
 
+def never_ran(prepared: Prepared) -> str:
+    """What to say where there is no ledger; a wrong ``--output`` is the usual reason."""
+    return (
+        f"{prepared.manifest.name} has not run yet: there is no ledger of it in {prepared.config.state_root}"
+    )
+
+
 def failure_row(task: FailedTask) -> dict[str, Any]:
     """A failed task as a row: ``url`` first, so that ``from:`` finds it."""
     return {
@@ -50,7 +58,6 @@ def failure_row(task: FailedTask) -> dict[str, Any]:
 def lines(told: dict[str, Any]) -> Iterator[str]:
     """The same for a person."""
     if not told["runs"]:
-        yield f"{told['manifest']} has not run yet"
         return
     yield f"{told['manifest']}: last runs, newest first"
     for run in told["runs"]:

@@ -9,7 +9,9 @@ from typing import Any
 import click
 
 from crawler.cli import arguments
+from crawler.cli.streams import answer
 from crawler.options import Options
+from crawler.report.human import plural
 
 
 @click.command("plan")
@@ -17,12 +19,12 @@ from crawler.options import Options
 @arguments.place
 @arguments.only
 @arguments.as_json
-def command(**flags: Any) -> int:
+def command(as_json: bool, **flags: Any) -> int:
     """Show what a run of MANIFEST would do: tasks, hosts and targets of each job."""
-    return show(arguments.options(**flags))
+    return show(arguments.options(**flags), as_json)
 
 
-def show(options: Options) -> int:
+def show(options: Options, as_json: bool) -> int:
     """Print the plan; exit 0 even where a row is bad, for a run would go on too."""
     from crawler import app
     from crawler.manifest.plan import plan
@@ -52,22 +54,22 @@ def show(options: Options) -> int:
         )
     redactor = Redactor(prepared.manifest.secrets)
     told = {"manifest": prepared.manifest.name, "output": str(prepared.config.output_root), "jobs": jobs}
-    if options.json:
-        click.echo(redactor.text(json.dumps(told)))
+    if as_json:
+        answer(redactor.text(json.dumps(told)))
     else:
         for line in _lines(told):
-            click.echo(redactor.line(line))
+            answer(redactor.line(line))
     return 0
 
 
 def _lines(told: dict[str, Any]) -> Iterator[str]:
-    yield f"{told['manifest']}: {len(told['jobs'])} jobs, into {told['output']}"
+    yield f"{told['manifest']}: {plural(len(told['jobs']), 'job')}, into {told['output']}"
     for job in told["jobs"]:
         after = f", after {', '.join(job['needs'])}" if job["needs"] else ""
-        many = "as many tasks as those bring" if job["tasks"] is None else f"{job['tasks']:,} tasks"
+        many = "as many tasks as those bring" if job["tasks"] is None else plural(job["tasks"], "task")
         yield f"  {job['name']} ({job['type']}{after}): {many}"
         for host, limit in list(job["hosts"].items())[:10]:
-            yield f"    {host}: {limit['tasks']:,} tasks, at most {limit['concurrency']} at once"
+            yield f"    {host}: {plural(limit['tasks'], 'task')}, at most {limit['concurrency']} at once"
         if len(job["hosts"]) > 10:
             yield f"    and {len(job['hosts']) - 10:,} more hosts"
         for target in job["targets"]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from crawler.cli import arguments
+from crawler.cli.streams import last_line
 from crawler.signals import Signals
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _FLAGS = (
     click.option("--retry-failed", is_flag=True, help="Run only what failed last time."),
@@ -19,14 +23,13 @@ _FLAGS = (
     click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON report."),
     click.option("--events", metavar="FILE|-", help="Write one JSON line for each finished task."),
     click.option("--progress", type=click.Choice(["auto", "bar", "plain", "none"]), help="How to show it."),
-    click.option("--json", "json", is_flag=True, help="Print the report as the last line of stdout."),
+    click.option("--json", "as_json", is_flag=True, help="Print the report as the last line of stdout."),
     click.option("-q", "--quiet", is_flag=True, help="Print nothing if all goes well."),
     click.option("-v", "--verbose", count=True, help="Say more; twice for everything."),
 )
 
 
-def run_flags(command: Any) -> Any:
-    """The flags of ``run`` that ``get`` and ``demo`` do not share."""
+def _run_flags(command: F) -> F:
     for option in reversed(_FLAGS):
         command = option(command)
     return command
@@ -36,15 +39,18 @@ def run_flags(command: Any) -> Any:
 @arguments.manifest
 @arguments.place
 @arguments.only
-@run_flags
+@_run_flags
 @click.pass_obj
-def command(signals: Signals, /, dry_run: bool, **flags: Any) -> int:
+def command(signals: Signals, /, dry_run: bool, as_json: bool, **flags: Any) -> int:
     """Do the work of MANIFEST; `-` reads it from stdin."""
     options = arguments.options(**flags)
     if dry_run:
         from crawler.cli.plan import show
 
-        return show(options)
+        return show(options, as_json)
     from crawler import app
 
-    return app.run(options, signals).exit_code
+    report = app.run(options, signals)
+    if as_json:
+        last_line(report)
+    return report.exit_code

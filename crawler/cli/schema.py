@@ -6,6 +6,8 @@ import json
 
 import click
 
+from crawler.cli.streams import answer
+
 
 @click.command("schema")
 @click.argument("what", type=click.Choice(["manifest", "config"]))
@@ -19,4 +21,4 @@ def command(what: str) -> None:
         from crawler.config import config_json_schema
 
         schema = config_json_schema()
-    click.echo(json.dumps(schema, indent=2, ensure_ascii=False))
+    answer(json.dumps(schema, indent=2, ensure_ascii=False))

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from crawler.cli import arguments
-from crawler.cli.ending import say
+from crawler.cli.streams import answer, say
+from crawler.report.human import plural
 
 DIFFERENT = 4  # contract §1
 
@@ -18,19 +19,24 @@ DIFFERENT = 4  # contract §1
 def command(**flags: Any) -> int:
     """Hash again the files that MANIFEST's ledger calls done; exit 4 on a difference."""
     from crawler import app
+    from crawler.cli.history import never_ran
     from crawler.store.verify import difference
 
     prepared = app.prepare(arguments.options(**flags))
     files = wrong = 0
     with app.reader(prepared) as reader:
-        for file in reader.files() if reader else ():
+        if reader is None:
+            say(never_ran(prepared))
+            return 0
+        for file in reader.files():
             files += 1
             found = difference(prepared.config.output_root, file)
             if found is not None:
                 wrong += 1
-                click.echo(f"{file.target}: {found}")
+                answer(f"{file.target}: {found}")
+    counted = plural(files, "file")
     if wrong:
-        say(f"exit {DIFFERENT}: {wrong} of {files} files differ; run with --force to fetch them again")
+        say(f"exit {DIFFERENT}: {wrong:,} of {counted} differ; delete them and run again to fetch them anew")
         return DIFFERENT
-    say(f"{files} files are as they were when they were fetched")
+    say(f"{counted} checked: all as they were when they were fetched")
     return 0

@@ -82,11 +82,13 @@ class LogSettings(Spec):
 class Config(Spec):
     """One machine's settings. Relative paths start at the working directory."""
 
-    workers: int = Field(16, ge=1, description="Tasks under way at once.")
+    workers: int = Field(16, ge=1, le=4096, description="Tasks under way at once, at most 4096.")
     processes: Annotated[int, AfterValidator(_single)] = Field(
         1, description="Processes to work in; this version has one.", json_schema_extra={"const": 1}
     )
-    queue: int = Field(1000, ge=1, description="Bound of the queue of tasks that are ready to start.")
+    queue: int = Field(
+        1000, ge=1, le=1_000_000, description="Bound of the queue of tasks that are ready to start."
+    )
     connections: Connections = Field(Connections(), description="The connection pool.")
     timeout: TimeoutSpec = Field(
         default_factory=TimeoutSpec,

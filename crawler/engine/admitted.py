@@ -9,10 +9,12 @@ from typing import Protocol
 from crawler.engine.attempt import Moved
 from crawler.engine.jobs import JobRun
 from crawler.events import Event
-from crawler.job_types.base import Gauge, JobType, Sources
+from crawler.job_types import base
+from crawler.job_types.base import Gauge, JobType
 from crawler.model import Checkpoint, Known, Task
 from crawler.net.transport import Transport
 from crawler.policy import urls
+from crawler.policy.mirrors import Sources
 from crawler.policy.rounds import Intent
 from crawler.store.files import Files
 from crawler.store.ledger import Ledger
@@ -28,6 +30,9 @@ class Admitted:
     requests: int = 0
     started: float = 0.0
     on_host: bool = False  # whether it holds its slot
+    borrowed: int = 0  # of the same host, beside its own
+    began: float = 0.0  # the attempt under way
+    sources: Sources | None = None  # where there are mirrors
 
     @property
     def slot(self) -> str:
@@ -47,10 +52,15 @@ class Admitted:
         if self.task.hop is not None:
             self.task = replace(self.task, hop=None, slot=self.home)
 
+    def turn_to(self, source: int) -> None:
+        """The next attempt asks this source of the file."""
+        task = replace(self.task, source=source, hop=None)
+        self.task = replace(task, slot=urls.slot(task.asked.url))
+
     @property
     def home(self) -> str:
-        """The slot of the task's own URL."""
-        return urls.slot(self.task.url)
+        """The slot of the URL that the attempt asks for first."""
+        return urls.slot(self.task.asked.url)
 
 
 class OpenGauge(Gauge, Protocol):
@@ -73,7 +83,7 @@ class Bench:
 
     run_id: str
     types: Mapping[str, JobType]
-    sources: Sources
+    sources: base.Sources
     transport: Transport
     files: Files
     ledger: Ledger

@@ -54,7 +54,7 @@ def ended_badly(task: Task, failure: Failure) -> Result:
     """``failed``; or ``unknown`` when a request that must not be repeated got no answer."""
     failure = replace(failure, retryable=retry.retryable(failure, task.retry))
     unanswered = failure.sent and not failure.answered and not task.request.idempotent
-    lost = unanswered and failure.kind not in (ErrorClass.BUG, ErrorClass.STORAGE)
+    lost = unanswered and failure.kind is not ErrorClass.BUG
     if lost:
         failure = replace(
             failure,

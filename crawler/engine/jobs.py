@@ -16,6 +16,7 @@ class JobRun:
     job: Job
     source: Iterator[Task | Misfit] | None = None  # None: not started, or exhausted
     started: bool = False
+    reached: bool = True  # whether this round came to it before
     ended: bool = False
     open: int = 0  # tasks admitted and not yet settled
     ordinal: int = 0

@@ -11,6 +11,8 @@ from typing import Any
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import Moved, attempt
 from crawler.engine.jobs import JobRun, JobTable
+from crawler.engine.mirrors import Mirrors
+from crawler.engine.once import Once
 from crawler.engine.settle import Settler
 from crawler.events import JobStarted, TaskRetried
 from crawler.job_types.base import Misfit, Tools
@@ -45,6 +47,8 @@ class Engine:
         self._over = asyncio.Event()
         self._working: dict[asyncio.Task[None], Admitted] = {}
         self._settler = Settler(bench, self._task_ended)
+        self._mirrors = Mirrors()
+        self._once = Once()
         self.stopping: str | None = None
         self.storage_failed: str | None = None
 
@@ -61,6 +65,7 @@ class Engine:
                 await self._rest(workers)
         finally:
             await _end([over, *loops, *workers])
+        await self._settler.rest()
         for task in (*loops, *workers):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -93,6 +98,7 @@ class Engine:
                     self._settler.leave_out(run, reason)
                     continue
                 run.started = True
+                run.reached = self._bench.ledger.reached(run.job.name)
                 self._bench.emit(JobStarted(time=self._bench.wall(), job=run.job.name))
                 job_type = self._bench.types[run.job.type]
                 run.source = iter(job_type.tasks(run.job, self._bench.sources))
@@ -134,7 +140,9 @@ class Engine:
         run.open += 1
         task = self._settler.admit(run, item)
         if task is not None:
-            self._frontier.add(Admitted(task, run))
+            admitted = Admitted(task, run)
+            self._mirrors.begin(admitted)
+            self._frontier.add(admitted)
             self._wake_feeder.set()
 
     # --- frontier → queue -------------------------------------------------------------------------
@@ -180,8 +188,9 @@ class Engine:
 
     async def _attempt(self, admitted: Admitted) -> Result | Moved:
         bench, task = self._bench, admitted.task
+        admitted.began = bench.monotonic()
         if not admitted.attempts:
-            admitted.started = bench.monotonic()
+            admitted.started = admitted.began
         admitted.attempts += 1
         admitted.on_host = True
         if not task.request.idempotent:
@@ -194,6 +203,9 @@ class Engine:
             checkpoint=partial(self._settler.checkpoint, task),
             chunk_size=bench.chunk_size,
             leave_host=partial(self._leave_host, admitted),
+            borrow=partial(self._borrow, admitted),
+            give_back=partial(self._give_back, admitted),
+            once=self._once.get,
         )
         try:
             return await attempt(bench.types[admitted.run.job.type], task, tools)
@@ -203,7 +215,21 @@ class Engine:
     def _leave_host(self, admitted: Admitted) -> None:
         """Free the task's slot, once: at the latest when the attempt has ended."""
         if admitted.on_host:
+            self._give_back(admitted, admitted.borrowed)
             admitted.on_host = False
+            self._frontier.release(admitted.slot)
+            self._wake_feeder.set()
+
+    def _borrow(self, admitted: Admitted, wanted: int) -> int:
+        """More of the task's host, as far as nobody else waits for it."""
+        granted = self._frontier.borrow(admitted.slot, wanted) if admitted.on_host and wanted > 0 else 0
+        admitted.borrowed += granted
+        return granted
+
+    def _give_back(self, admitted: Admitted, count: int) -> None:
+        """Free what the attempt borrowed; what it still holds when it leaves the host is freed then."""
+        for _ in range(min(count, admitted.borrowed)):
+            admitted.borrowed -= 1
             self._frontier.release(admitted.slot)
             self._wake_feeder.set()
 
@@ -214,19 +240,25 @@ class Engine:
             self._frontier.add(admitted, first=True)
             return
         failure, task = ended.failure, admitted.task
-        if failure is not None and ended.outcome is Outcome.FAILED:
-            delay = retry.delay(
-                failure,
-                attempts=admitted.attempts,
-                rule=task.retry,
-                idempotent=task.request.idempotent,
-                chance=self._bench.random(),
-            )
+        if failure is None:
+            self._mirrors.served(admitted, ended, self._bench.monotonic() - admitted.began)
+        elif ended.outcome is Outcome.FAILED:
+            chance = self._bench.random()
+            if admitted.sources is not None:
+                delay, ended = self._mirrors.failed(admitted, ended, chance)
+            else:
+                delay = retry.delay(
+                    failure,
+                    attempts=admitted.attempts,
+                    rule=task.retry,
+                    idempotent=task.request.idempotent,
+                    chance=chance,
+                )
             if delay is not None:
                 self._retry(admitted, ended, delay)
                 return
-            if failure.kind is ErrorClass.STORAGE:
-                self.fail_storage(failure.message)
+        if failure is not None and failure.kind is ErrorClass.STORAGE:
+            self.fail_storage(failure.message)
         self._settler.settle(admitted, ended)
 
     def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from crawler.model import Outcome
+from crawler.store.files import Finalizing, Origin
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
-from crawler.store.records import TaskRecord, Unfinished
+from crawler.store.records import TaskRecord
+
+
+class Intents:
+    """The ledger as the output root's journal: what it writes down of URLs is redacted first."""
+
+    def __init__(self, ledger: Ledger, redact: Callable[[str], str]) -> None:
+        self._ledger = ledger
+        self._redact = redact
+
+    def finalizing(self, batch: Sequence[Finalizing]) -> None:
+        """Commit the batch durably before returning; called on the committer's thread."""
+        self._ledger.finalizing([replace(each, origin=self._shown(each.origin)) for each in batch])
+
+    def _shown(self, origin: Origin) -> Origin:
+        return replace(origin, url=self._redact(origin.url))
 
 
 async def recover(
@@ -39,8 +56,8 @@ async def recover(
             size=saved.size,
             mtime_ns=saved.mtime_ns,
             sha256=saved.sha256,
-            etag=_etag(intent),
-            last_modified=intent.checkpoint.last_modified if intent.checkpoint else None,
+            etag=intent.etag,
+            last_modified=intent.last_modified,
         )
         ledger.settle(record, _nobody_asks)
         recovered += 1
@@ -50,7 +67,3 @@ async def recover(
 
 def _nobody_asks() -> None:
     """A recovered file is counted when its task comes by."""
-
-
-def _etag(intent: Unfinished) -> str | None:
-    return intent.checkpoint.etag if intent.checkpoint else None

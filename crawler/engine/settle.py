@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +39,7 @@ class Settler:
         if task is None:
             return None
         known = self._bench.ledger.find(task.job, task.key)
-        match standing(known, self._bench.intent):
+        match standing(known, self._bench.intent, job_reached=run.reached):
             case Standing.DO:
                 return replace(task, known=self._usable(task, known)) if known else task
             case Standing.LEAVE:
@@ -58,8 +59,10 @@ class Settler:
 
         The ledger holds URLs redacted, so they are compared so.
         """
-        if known.url == self._bench.redact(task.url):
-            known = replace(known, url=task.url)
+        for request in (task.request, *task.mirrors):
+            if known.url == self._bench.redact(request.url):
+                known = replace(known, url=request.url)
+                break
         if not self._bench.intent.force:
             return known
         return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
@@ -115,6 +118,7 @@ class Settler:
             size=saved.size if saved else None,
             mtime_ns=saved.mtime_ns if saved else None,
             sha256=saved.sha256 if saved else None,
+            file_url=bench.redact(result.source) if result.source else None,
             error_kind=failure.kind if failure else None,
             error_message=bench.redact(failure.message) if failure else None,
             retryable=failure.retryable if failure else False,
@@ -206,6 +210,11 @@ class Settler:
                 reason=run.reason,
             )
         )
+
+    async def rest(self) -> None:
+        """Return once everything that ended is committed, counted and told. Raises ``StorageFailed``."""
+        await self._bench.ledger.flush()
+        await asyncio.sleep(0)  # the last batch's callbacks are already on the loop
 
     async def checkpoint(self, task: Task, reached: Checkpoint) -> None:
         """Commit how far a part file is durable; also where this run's next attempt starts."""

@@ -68,6 +68,20 @@ def _stay() -> None:
     """Keep the host's slot until the attempt has ended."""
 
 
+def _nothing_to_lend(wanted: int) -> int:
+    """No request beside the one that the attempt is."""
+    return 0
+
+
+def _nothing_borrowed(count: int) -> None:
+    """Nothing is to be returned."""
+
+
+async def _each_time(key: str, work: Callable[[], Awaitable[Any]]) -> Any:
+    """Nothing is shared between attempts."""
+    return await work()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
     """What ``perform`` may use; the engine makes one for each attempt."""
@@ -78,6 +92,11 @@ class Tools:
     checkpoint: Callable[[Checkpoint], Awaitable[None]]  # returns when the ledger has committed it
     chunk_size: int
     leave_host: Callable[[], None] = _stay  # the answer is whole: the host's slot is free for the next task
+    # Count up to so many more requests to the task's host as under way; how many its limit leaves free.
+    borrow: Callable[[int], int] = _nothing_to_lend
+    give_back: Callable[[int], None] = _nothing_borrowed  # so many of them are over
+    # The outcome of work that attempts share: by its key it is done once a run, unless it fails.
+    once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
 
 
 class JobType(Protocol):
@@ -89,6 +108,9 @@ class JobType(Protocol):
 
     def tasks(self, job: Job, sources: Sources) -> Iterable[Task | Misfit]:
         """The job's tasks, lazily; the same manifest gives the same keys in the same order."""
+
+    def awaits_needs(self, job: Job) -> bool:
+        """Whether its tasks are made of what the jobs it needs will bring: nobody can tell them before."""
 
     async def perform(self, task: Any, tools: Tools) -> Any:
         """One attempt at one task: a ``Result``, or a ``TaskError`` raised."""

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urljoin
 
 from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
 from crawler.job_types.base import Job, Misfit, Sources, Tools
 from crawler.job_types.digests import Checksum, parse_checksum
-from crawler.job_types.expand import Item, Requests, expand, from_rows
+from crawler.job_types.elsewhere import elsewhere, mirrors
+from crawler.job_types.expand import Item, Requests, expand, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
 from crawler.job_types.fetch import fetch
 from crawler.job_types.prepare import Values, prepare
+from crawler.job_types.ranges import Segments
 from crawler.job_types.saving import kept, refuse_foreign
-from crawler.job_types.spec import ChecksumField, HeadExpectSpec, JobSpec, RowsSpec, ShortSpec
-from crawler.model import Pairs, Result, Task, Timeouts
+from crawler.job_types.spec import (
+    ChecksumOrSumsField,
+    HeadExpectSpec,
+    JobSpec,
+    OneOrMany,
+    RowsSpec,
+    ShortSpec,
+    SumsSpec,
+)
+from crawler.job_types.sums import listed_checksum
+from crawler.model import Pairs, Request, Result, Task, Timeouts
 from crawler.policy import urls
 from crawler.policy.names import safe_target
 from crawler.syntax.fields import HeaderMap, HttpUrl, Size, TextField, header_pairs
 from crawler.syntax.template import Text, text
 
 Refresh = Literal["conditional", "never", "always"]
+Mirrors = Annotated[tuple[HttpUrl, ...], OneOrMany]
+MOST_SEGMENTS = 64
 
 
 class UrlEntry(ShortSpec):
@@ -33,12 +47,18 @@ class UrlEntry(ShortSpec):
 
     url: HttpUrl
     to: TextField | None = None
-    checksum: ChecksumField | None = None
+    checksum: ChecksumOrSumsField | None = None
+    mirrors: Mirrors | None = None
     headers: HeaderMap = Field(default_factory=dict)
 
 
 class DownloadSpec(JobSpec):
-    """Download files."""
+    """Download files.
+
+    With ``mirrors`` a file has several sources. A source that fails gives way to the next at once, in
+    the order written until the run has seen how each host does; ``retry.attempts`` counts rounds over
+    all of them, with a wait between two rounds, and a source that failed for good is not asked again.
+    """
 
     type: Literal["download"]
     urls: tuple[UrlEntry, ...] | None = Field(None, description="What to download.")
@@ -46,7 +66,17 @@ class DownloadSpec(JobSpec):
     to: TextField | None = Field(
         None, description="The file's path below the output root; by default ${host}/${path}."
     )
-    checksum: ChecksumField | None = Field(None, description="algorithm:hex that the file must have.")
+    checksum: ChecksumOrSumsField | None = Field(
+        None, description="algorithm:hex that the file must have, or the file that lists it: {sums: URL}."
+    )
+    mirrors: Mirrors = Field(
+        (), description="Other URLs of the same file, tried when the first fails: a URL or a list."
+    )
+    segments: Annotated[int, Field(ge=1, le=MOST_SEGMENTS)] | Literal["auto"] = Field(
+        1,
+        description="Ranges of one file to fetch side by side, within its host's concurrency; "
+        "auto takes 4 for files of 64 MiB or more.",
+    )
     overwrite: bool = Field(False, description="Replace even files that earlier runs did not make.")
     max_bytes: Size | None = Field(None, description="A larger file is a failure.")
     min_bytes: Size | None = Field(None, description="A smaller file is a failure.")
@@ -69,6 +99,7 @@ class Rules:
     overwrite: bool
     refresh: Refresh
     mtime: bool
+    segments: Segments
     max_bytes: int | None
     min_bytes: int | None
     expect: Expectation
@@ -81,6 +112,7 @@ class DownloadTask(Task):
     target: str
     rules: Rules
     checksum: Checksum | None = None
+    sums: Request | None = None  # for the file that lists the checksum
 
 
 class Download:
@@ -96,17 +128,23 @@ class Download:
         items = from_rows(job, spec.rows, sources) if spec.rows else _from_entries(spec.urls or ())
         return expand(job, items, _Builder(job).build)
 
+    def awaits_needs(self, job: Job) -> bool:
+        """The rows may be a file that an earlier job makes."""
+        return rows_to_come(job, job.spec.rows)
+
     async def perform(self, task: DownloadTask, tools: Tools) -> Result:
         """Fetch the file, or find that the one we have is still good."""
         if task.rules.refresh == "never" and task.known is not None and tools.files.is_intact(task.known):
-            return kept(task.known)
+            return kept(task, task.known)
         refuse_foreign(tools.files, task, overwrite=task.rules.overwrite)
+        if task.sums is not None:
+            task = replace(task, checksum=await listed_checksum(task, tools))
         return await fetch(task, tools)
 
 
 def _from_entries(entries: tuple[UrlEntry, ...]) -> Iterator[Item]:
     for ordinal, entry in enumerate(entries):
-        own = entry if entry.to is not None or entry.checksum is not None or entry.headers else None
+        own = entry if len(entry.model_fields_set) > 1 else None
         yield Item(ordinal, entry.url, {"index": ordinal}, own=own)
 
 
@@ -117,11 +155,13 @@ class _Builder:
         spec: DownloadSpec = job.spec
         self._job = job
         self._to = spec.to
+        self._mirrors = spec.mirrors
         self._checksum = prepare(spec.checksum, lambda values: _checksum(spec.checksum, values))
         self._rules = Rules(
             overwrite=spec.overwrite,
             refresh=spec.refresh,
             mtime=spec.mtime,
+            segments=spec.segments,
             max_bytes=spec.max_bytes,
             min_bytes=spec.min_bytes,
             expect=spec.expect.expectation(),
@@ -133,11 +173,12 @@ class _Builder:
         job, values = self._job, item.values
         url, auth = self._requests.url(item)
         own = item.own
-        to, checksum = self._to, self._checksum(values)
+        to, checksum, others = self._to, self._checksum(values), self._mirrors
         headers: Pairs = ()
         if isinstance(own, UrlEntry):
             to, headers = own.to or to, header_pairs(own.headers, values)
             checksum = _checksum(own.checksum, values) if own.checksum is not None else checksum
+            others = own.mirrors if own.mirrors is not None else others
         target = safe_target(text(to, values) if to is not None else _as_wget(url))
         request = self._requests.make(url, values, auth, own_headers=headers)
         return DownloadTask(
@@ -149,7 +190,9 @@ class _Builder:
             target=target,
             retry=job.retry,
             rules=self._rules,
-            checksum=checksum,
+            mirrors=mirrors(request, (text(each, values) for each in others)) if others else (),
+            checksum=checksum if isinstance(checksum, Checksum) else None,
+            sums=elsewhere(request, urljoin(url, checksum)) if isinstance(checksum, str) else None,
         )
 
 
@@ -158,9 +201,12 @@ def _as_wget(url: str) -> str:
     return f"{fields['host']}/{fields['path']}"
 
 
-def _checksum(given: Text | None, values: Values) -> Checksum | None:
+def _checksum(given: Text | SumsSpec | None, values: Values) -> Checksum | str | None:
+    """The checksum, or the URL of the file that lists it, which may be relative to the file's."""
     if given is None:
         return None
+    if isinstance(given, SumsSpec):
+        return text(given.sums, values)
     try:
         return parse_checksum(text(given, values))
     except ValueError as error:

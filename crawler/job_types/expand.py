@@ -51,6 +51,11 @@ def from_rows(job: Job, rows: RowsSpec, sources: Sources, url: Text | None = Non
             yield misfit(job, Item(ordinal, "", values, place), error)
 
 
+def rows_to_come(job: Job, rows: RowsSpec | None) -> bool:
+    """Whether the rows are a file that is not there yet, and that a job which runs before may make."""
+    return rows is not None and bool(job.needs) and not (job.folder / rows.file).exists()
+
+
 def _no_url(row: Row, column: str) -> str:
     if column not in row.fields:
         columns = ", ".join(map(str, list(row.fields)[:20]))
@@ -121,13 +126,7 @@ class Requests:
 
         Fills in what templates may say of the URL. Raises ``TemplateFailed``.
         """
-        found = text(item.url, item.values)
-        if (problem := urls.problem(found, self._schemes)) is not None:
-            raise TemplateFailed(f"{_shown(found)}: {problem}")
-        url = urls.wire(found)
-        auth = None
-        if "@" in url:
-            url, auth = _without_userinfo(url)
+        url, auth = requestable(text(item.url, item.values), self._schemes)
         if self._wants_fields:
             item.values.update(urls.fields(url))
         return url, auth
@@ -153,6 +152,17 @@ class Requests:
             idempotent=self._idempotent,
             identity=self._identity,
         )
+
+
+def requestable(found: str, schemes: frozenset[str] = urls.HTTP_SCHEMES) -> tuple[str, Auth | None]:
+    """A URL in wire form without user info, and the credentials that the user info was.
+
+    Raises ``TemplateFailed`` for what cannot be requested.
+    """
+    if (problem := urls.problem(found, schemes)) is not None:
+        raise TemplateFailed(f"{_shown(found)}: {problem}")
+    url = urls.wire(found)
+    return _without_userinfo(url) if "@" in url else (url, None)
 
 
 def _shown(url: str) -> str:

@@ -10,6 +10,10 @@ from crawler.job_types.base import Gauge
 from crawler.net.transport import Response
 from crawler.policy import retry_after
 
+# What a crash may cost at most: this many bytes or seconds of a transfer are fetched again.
+CHECKPOINT_BYTES = 16 * 1024 * 1024
+CHECKPOINT_SECONDS = 5.0
+
 
 async def pour(
     response: Response, gauge: Gauge, cap: int | None, take: Callable[[bytes], Awaitable[None]], done: int = 0

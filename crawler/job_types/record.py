@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crawler.errors import ConnectFailed, ProtocolBroken, StorageFailed, TimedOut
 from crawler.job_types.base import Tools
 from crawler.job_types.capture import Listener, Tally, line, message_line
-from crawler.job_types.fetch import CHECKPOINT_BYTES, CHECKPOINT_SECONDS
+from crawler.job_types.reading import CHECKPOINT_BYTES, CHECKPOINT_SECONDS
 from crawler.job_types.resume import nothing, version_url
 from crawler.job_types.saving import finish
 from crawler.model import Checkpoint, Outcome, Result

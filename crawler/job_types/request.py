@@ -12,7 +12,7 @@ from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
 from crawler.job_types.base import Job, Misfit, Sources, Tools
 from crawler.job_types.bodies import BodySpec, body_maker
-from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows
+from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
@@ -90,6 +90,10 @@ class RequestJob:
         else:
             items = from_list(spec.urls if spec.urls is not None else (spec.url or "",))
         return expand(job, items, _Builder(job).build)
+
+    def awaits_needs(self, job: Job) -> bool:
+        """The rows may be a file that an earlier job makes."""
+        return rows_to_come(job, job.spec.rows)
 
     async def perform(self, task: RequestTask, tools: Tools) -> Result:
         """Send the request and hold its answer against what is expected of it."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from crawler.model import Checkpoint, Known
+from crawler.model import Checkpoint, Known, Task
 from crawler.policy.retry_after import http_date
 
 _CONTENT_RANGE = re.compile(
@@ -66,6 +66,15 @@ def usable(known: Known | None, target: str) -> Checkpoint | None:
     return checkpoint
 
 
+def of_another(task: Task) -> bool:
+    """Whether the part file came from another source of the task than the one that is asked now."""
+    checkpoint = task.known.checkpoint if task.known is not None else None
+    if checkpoint is None or not task.mirrors:
+        return False
+    others = (request for request in (task.request, *task.mirrors) if request is not task.asked)
+    return checkpoint.url in [version_url(request.url) for request in others]
+
+
 def content_range(value: str | None) -> ContentRange | None:
     """The header's meaning, or ``None`` where it is missing, malformed or contradicts itself."""
     match = _CONTENT_RANGE.fullmatch(value.strip()) if value else None
@@ -114,15 +123,15 @@ def same_version(checkpoint: Checkpoint, headers: Mapping[str, str]) -> bool:
     return checkpoint.last_modified is not None and headers.get("Last-Modified") == checkpoint.last_modified
 
 
-def continues(checkpoint: Checkpoint, url: str, headers: Mapping[str, str]) -> bool:
-    """Whether a 206 from ``url`` holds exactly the rest of the checkpoint's file."""
+def holds(checkpoint: Checkpoint, start: int, end: int, url: str, headers: Mapping[str, str]) -> bool:
+    """Whether a 206 from ``url`` holds exactly ``start`` to before ``end`` of the checkpoint's file."""
     span = content_range(headers.get("Content-Range"))
     return (
         span is not None
-        and span.first == checkpoint.offset
+        and span.first == start
         and span.total is not None
         and span.total == checkpoint.total
-        and span.last == span.total - 1
+        and span.last == end - 1
         and version_url(url) == checkpoint.url
         and same_version(checkpoint, headers)
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from crawler.errors import TargetExists
 from crawler.model import Known, Outcome, Result, Saved, Task
 from crawler.net.transport import Response
-from crawler.store.files import Files, PartFile
+from crawler.store.files import Files, Origin, PartFile
 
 
 def is_ours(known: Known | None, target: str | None) -> bool:
@@ -45,23 +45,24 @@ async def finish(
         outcome = Outcome.UNCHANGED
         await part.discard()
     else:
-        saved = await part.finish(replace=overwrite or ours, mtime=mtime)
+        saved = await part.finish(replace=overwrite or ours, mtime=mtime, origin=_origin(task, response))
         other = ours and known is not None and known.sha256 != saved.sha256
         outcome = Outcome.CHANGED if other else Outcome.NEW
-    headers = response.headers if response else {}
+    origin = _origin(task, response)
     return Result(
         outcome=outcome,
         status=response.status if response else None,
         bytes=received,
         saved=saved,
-        etag=headers.get("ETag"),
-        last_modified=headers.get("Last-Modified"),
-        note=None if response is None or response.verified_length else "unverified_length",
+        etag=origin.etag,
+        last_modified=origin.last_modified,
+        note=_note(task, unverified=response is not None and not response.verified_length),
+        source=origin.url if task.source else None,
     )
 
 
-def kept(known: Known, response: Response | None = None) -> Result:
-    """``unchanged``: the file that the ledger knows is still the right one."""
+def kept(task: Task, known: Known, response: Response | None = None) -> Result:
+    """``unchanged``: the file that the ledger knows is still the right one, and still from where it was."""
     headers = response.headers if response else {}
     return Result(
         outcome=Outcome.UNCHANGED,
@@ -69,7 +70,14 @@ def kept(known: Known, response: Response | None = None) -> Result:
         saved=_saved(known),
         etag=headers.get("ETag") or known.etag,
         last_modified=headers.get("Last-Modified") or known.last_modified,
+        note=_note(task, unverified=False) if response else None,
+        source=known.url if known.url != task.url else None,
     )
+
+
+def _note(task: Task, *, unverified: bool) -> str | None:
+    notes = [f"from mirror {task.asked.url}"] if task.source else []
+    return "; ".join([*notes, "unverified_length"] if unverified else notes) or None
 
 
 async def _same_as_before(part: PartFile, known: Known, files: Files) -> Saved | None:
@@ -81,6 +89,11 @@ async def _same_as_before(part: PartFile, known: Known, files: Files) -> Saved |
         await part.keep()
         raise
     return _saved(known) if same else None
+
+
+def _origin(task: Task, response: Response | None) -> Origin:
+    headers = response.headers if response else {}
+    return Origin(task.asked.url, headers.get("ETag"), headers.get("Last-Modified"))
 
 
 def _saved(known: Known) -> Saved | None:

@@ -9,9 +9,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Discriminator,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -128,6 +130,30 @@ def _checksum(value: Text) -> Text:
 
 ChecksumField = Annotated[TextField, AfterValidator(_checksum), WithJsonSchema({"type": "string"})]
 """``algorithm:hex``, or a template of it."""
+
+
+def _url_reference(value: Text) -> Text:
+    if value == "":
+        raise ValueError("expected a URL, absolute or relative to the file's own")
+    return value
+
+
+class SumsSpec(Spec):
+    """A file that lists checksums, as sha256sum or a BSD system writes it."""
+
+    sums: Annotated[TextField, AfterValidator(_url_reference), WithJsonSchema({"type": "string"})] = Field(
+        description="Its URL; a relative one starts at the file's own URL."
+    )
+
+
+def _text_or_map(value: object) -> str:
+    return "map" if isinstance(value, dict | SumsSpec) else "text"
+
+
+ChecksumOrSumsField = Annotated[
+    Annotated[ChecksumField, Tag("text")] | Annotated[SumsSpec, Tag("map")], Discriminator(_text_or_map)
+]
+"""``algorithm:hex``, or where a list of checksums is."""
 
 
 def _pattern(value: Text) -> Text:

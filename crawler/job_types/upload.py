@@ -99,6 +99,10 @@ class Upload:
         """A task a file, its key the method, URL and the file's path below the output root."""
         return expand(job, _items(job, sources), _Builder(job, sources.output).build)
 
+    def awaits_needs(self, job: Job) -> bool:
+        """The files to send are those that earlier jobs put there."""
+        return bool(job.needs)
+
     async def perform(self, task: UploadTask, tools: Tools) -> Result:
         """Send the file and check the answer. Raises ``SourceChanged`` if the file is another by now."""
         refuse_foreign(tools.files, task)

@@ -118,6 +118,10 @@ class WebSocketJob:
         """One task, its key the target or the URL."""
         return expand(job, from_list((job.spec.url,)), _Builder(job).build)
 
+    def awaits_needs(self, job: Job) -> bool:
+        """Its one task stands in the manifest."""
+        return False
+
     async def perform(self, task: WebSocketTask, tools: Tools) -> Result:
         """Connect, send, and take in messages until there are enough or the server is done.
 

@@ -29,7 +29,7 @@ def plan(job: Job, sources: Sources) -> PlannedJob:
     """Expand the job as a run would; memory grows with the number of hosts and not of tasks."""
     job_type: JobType = JOB_TYPES[job.type]
     planned = PlannedJob(name=job.name, type=job.type, needs=job.needs)
-    if job.type == "upload" and job.needs:
+    if job_type.awaits_needs(job):
         planned.open_ended = True
         return planned
     for item in job_type.tasks(job, sources):

@@ -51,6 +51,11 @@ def secrets(
     return frozenset(secret for secret in found if len(secret) >= SHORTEST)
 
 
+def telling(environ: Mapping[str, str]) -> Iterator[str]:
+    """The values of all variables whose names say that they are secret, for when no manifest is known yet."""
+    return (value for name, value in environ.items() if _TELLING.search(name))
+
+
 def _texts(value: object, travels: bool, environment: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
     """Every text in a value, and whether it stands in one of the ``_CARRIERS``."""
     if isinstance(value, str):

@@ -92,23 +92,23 @@ class AiohttpResponse:
         content = self._response.content
         if not content.is_eof() or self._stream is not None:
             return None
-        decoder = self._decoder()
-        if decoder is None:
-            data = content.read_nowait()
-            self._received += len(data)
-            self._check_end()
-            return data
-        return self._decode_small(decoder, content)
+        if self._decoder() is not None:
+            return self._decode_small(content.read_nowait())
+        data = content.read_nowait()
+        self._received += len(data)
+        self._check_end()
+        return data
 
-    def _decode_small(self, decoder: Decoder, content: aiohttp.StreamReader) -> bytes | None:
-        wire = content.read_nowait()
+    def _decode_small(self, wire: bytes) -> bytes | None:
+        decoder = self._decoder()
+        assert decoder is not None
         pieces = []
         left = LARGEST_SMALL
         for piece in decoder.feed(wire):
             pieces.append(piece)
             left -= len(piece)
             if left < 0:
-                self._stream = self._decoded(self._again(wire), self._decoder())
+                self._stream = self._decoded(self._again(wire))
                 return None
         self._received += len(wire)
         self._check_end()
@@ -119,7 +119,8 @@ class AiohttpResponse:
     def chunks(self) -> AsyncIterator[bytes]:
         """The decoded body; see ``Response.chunks``."""
         if self._stream is None:
-            self._stream = self._decoded(self._wire(), self._decoder())
+            wire = self._wire()
+            self._stream = wire if self._decoder() is None else self._decoded(wire)
         return self._stream
 
     def _decoder(self) -> Decoder | None:
@@ -127,12 +128,11 @@ class AiohttpResponse:
             return None
         return decoder_for(self._response.headers.get("Content-Encoding", ""))
 
-    async def _decoded(self, wire: AsyncGenerator[bytes], decoder: Decoder | None) -> AsyncGenerator[bytes]:
+    async def _decoded(self, wire: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        decoder = self._decoder()
+        assert decoder is not None
         try:
             async for data in wire:
-                if decoder is None:
-                    yield data
-                    continue
                 first = True
                 for piece in decoder.feed(data):
                     if not first:
@@ -143,7 +143,7 @@ class AiohttpResponse:
         finally:
             await wire.aclose()
         # Nothing at all is how some servers send an empty body, whatever coding they announce.
-        if decoder is not None and self._received:
+        if self._received:
             decoder.finish()
 
     async def _again(self, wire: bytes) -> AsyncGenerator[bytes]:
@@ -158,11 +158,11 @@ class AiohttpResponse:
         pace = Pace(self._timeouts.min_rate or 0.0, self._window, content.set_exception)
         # Chunked bodies may consist of tiny chunks, which readany joins; else joining is only a copy.
         joined = self._declared is None
+        if not content.is_eof():
+            self._watchdog.watch(pace)
         try:
             while True:
-                if not content.is_eof():
-                    self._watchdog.watch(pace)
-                    pace.wait(time())
+                pace.wait(time())
                 data = await content.readany() if joined else (await content.readchunk())[0]
                 pace.arrived(time(), len(data))
                 self._received += len(data)

@@ -63,6 +63,9 @@ class Response(Protocol):
     def small_body(self) -> bytes | None:
         """The whole decoded body without waiting, if it has already arrived; else ``None``."""
 
+    async def close(self) -> None:
+        """Let go before the context ends: the connection is kept if the body was read to its end."""
+
 
 class WebSocketMessage(Protocol):
     """One message received: ``kind`` is ``text``, ``binary``, ``ping``, ``pong`` or ``close``."""

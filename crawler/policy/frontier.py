@@ -80,8 +80,19 @@ class Frontier(Generic[W]):
         self._list(key, slot)
         return task
 
+    def borrow(self, key: str, wanted: int) -> int:
+        """Count up to ``wanted`` more as active on a slot that has an active task; how many, at once.
+
+        Only what the limit and those who wait for the slot leave free; each is given back by
+        ``release``.
+        """
+        slot = self._slots[key]
+        granted = max(0, min(wanted, slot.limit - slot.active - len(slot.waiting)))
+        slot.active += granted
+        return granted
+
     def release(self, key: str) -> None:
-        """One of the slot's active tasks has ended its attempt."""
+        """One of the slot's active tasks has ended its attempt, or returns what it borrowed."""
         slot = self._slots[key]
         slot.active -= 1
         if not slot.active and not slot.waiting:

@@ -21,16 +21,23 @@ class Standing(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """How the run was asked to treat what is known."""
+    """How the run was asked to treat what is known.
+
+    ``retry_failed`` holds for a round that came to its end; one that was broken off goes on anyway.
+    """
 
     retry_failed: bool = False
     force: bool = False
 
 
-def standing(known: Known | None, intent: Intent) -> Standing:
-    """The decision for one task. ``known.current`` means: settled or begun in this very round."""
+def standing(known: Known | None, intent: Intent, *, job_reached: bool = True) -> Standing:
+    """The decision for one task. ``known.current`` means: settled or begun in this very round.
+
+    ``job_reached`` says whether the round came to the task's job at all: one that was left out because
+    another had failed is part of what ``--retry-failed`` makes good.
+    """
     if known is None or not known.current:
-        return Standing.LEAVE if intent.retry_failed else Standing.DO
+        return Standing.LEAVE if intent.retry_failed and job_reached else Standing.DO
     if known.sending or known.outcome is Outcome.UNKNOWN:
         return Standing.UNANSWERED
     if intent.force:

@@ -85,6 +85,26 @@ def configure(level: Level, form: Form, console: Console, redactor: Redactor) ->
     return log
 
 
+def embedded(redactor: Redactor) -> structlog.stdlib.BoundLogger:
+    """Our messages alone, redacted, to the standard logger ``crawler``; handlers and levels are the host's.
+
+    Where the host program has not set up logging, nothing is written.
+    """
+    logger = logging.getLogger("crawler")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())  # else Python's last resort would write to stderr
+    bound: structlog.stdlib.BoundLogger = structlog.wrap_logger(
+        logger,
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.processors.format_exc_info,
+            _message_renderer(redactor),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    return bound
+
+
 class LogListener:
     """Listener that logs what a person may want to know while the run goes on."""
 
@@ -150,21 +170,32 @@ def _json_renderer(redactor: Redactor) -> Callable[[Any, str, Fields], str]:
     return render
 
 
+def _message_renderer(redactor: Redactor) -> Callable[[Any, str, Fields], str]:
+    def render(logger: Any, method: str, fields: Fields) -> str:
+        return "\n".join(_message(fields, redactor))
+
+    return render
+
+
+def _message(fields: Fields, redactor: Redactor) -> list[str]:
+    """The message with its fields in brackets, and below it the lines of tracebacks, indented."""
+    event = redactor.line(str(fields.pop("event", "")))
+    blocks = [fields.pop(key) for key in ("traceback", "exception", "stack") if fields.get(key)]
+    shown = (
+        (redactor.line(key), _shown(value, redactor)) for key, value in fields.items() if value is not None
+    )
+    pairs = " ".join(f"{key}={value}" for key, value in shown)
+    below = [line for block in blocks for line in redactor.text(str(block)).splitlines()]
+    return [event + (f" ({pairs})" if pairs else ""), *(f"    {printable(line)}" for line in below)]
+
+
 def _text_renderer(console: Console, redactor: Redactor) -> Callable[[Any, str, Fields], str]:
     journal = console.journal
 
     def render(logger: Any, method: str, fields: Fields) -> str:
         time, name = fields.pop("time", ""), fields.pop("level", "info")
-        event = redactor.line(str(fields.pop("event", "")))
-        blocks = [fields.pop(key) for key in ("traceback", "exception", "stack") if fields.get(key)]
-        shown = (
-            (redactor.line(key), _shown(value, redactor))
-            for key, value in fields.items()
-            if value is not None
-        )
-        pairs = " ".join(f"{key}={value}" for key, value in shown)
-        lines = [f"crawler: {name}: {event}" + (f" ({pairs})" if pairs else "")]
-        lines += [f"    {redactor.line(line)}" for block in blocks for line in str(block).splitlines()]
+        first, *rest = _message(fields, redactor)
+        lines = [f"crawler: {name}: {first}", *rest]
         if journal:
             return "\n".join(f"<{_PRIORITY.get(name, 6)}>{line}" for line in lines)
         if not console.tty:

@@ -112,7 +112,7 @@ class Tally:
             counts.requests += event.requests
             counts.retries += max(event.attempts - 1, 0)
             setattr(counts, result.outcome, getattr(counts, result.outcome) + 1)
-        self.unverified_length += result.note == "unverified_length"
+        self.unverified_length += "unverified_length" in (result.note or "")
         if result.failure is not None:
             self._failed(event)
         if event.attempts > 1:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from crawler.errors import StorageFailed
 from crawler.model import Saved
 from crawler.store.disk import start_writeback, storage_failed, sync_folder
-from crawler.store.files import Finalizing, Journal
+from crawler.store.files import Finalizing, Journal, Origin
 from crawler.store.folders import Folders, Where, descriptor_share
 from crawler.store.placing import place
 from crawler.store.sink import Sink, SyncFailed
@@ -32,6 +32,7 @@ class Ready:
     store: Callable[[int], Sink]  # in the folder of that descriptor: part file made, every byte written
     replace: bool
     mtime: float | None  # seconds since the epoch
+    origin: Origin
     answer: Callable[[Saved | BaseException | None], None]  # on the loop; None: withdrawn in time
     _gate: threading.Lock = field(default_factory=threading.Lock)
 
@@ -236,6 +237,7 @@ def _intent(step: _Step) -> Finalizing:
         target=ready.where.target,
         sha256=sink.digest("sha256"),
         size=sink.size,
+        origin=ready.origin,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -18,6 +18,7 @@ TABLES = frozenset({"run", "task", "begun"})
 
 BUSY = 30.0  # seconds to wait for a person's sqlite3 shell to let go
 CHECKED_WHOLE = 32 << 20  # bytes; a larger ledger is not read through at start (measured: 50 ms)
+_PROBE = 64 * 1024  # bytes: more than what a full disk keeps in reserve for small files
 CHECKPOINT_PAGES = 4000  # 16 MiB of log before it is copied into the database
 
 
@@ -29,17 +30,19 @@ def path_of(state: Path, name: str) -> Path:
 def explain(error: sqlite3.Error | OSError, path: Path) -> StorageFailed:
     """The error as one sentence that names the cause and the file."""
     if isinstance(error, OSError):
-        name = errno.errorcode.get(error.errno or 0, "error")
-        return StorageFailed(f"the ledger {path} failed: {name}: {error.strerror or error}")
+        return StorageFailed(f"the ledger {path} failed: {_words(error)}")
     name = getattr(error, "sqlite_errorname", None) or type(error).__name__
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return damaged(path, str(error))
-    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _is_full(path)):
+    if name == "SQLITE_FULL":
         return StorageFailed(f"the ledger {path} could not be written: ENOSPC: no space left on its disk")
     if name.startswith("SQLITE_IOERR"):
+        refused = _refusal(path.parent)
+        if refused is not None:
+            return StorageFailed(f"the ledger {path} failed: {name}: {refused}")
         return StorageFailed(
             f"the ledger {path} failed: {name}: its disk refused (EIO, EDQUOT or EROFS; SQLite does not say "
-            "which, the kernel log and the quota do)"
+            "which, the kernel log and the quota do) and works again now"
         )
     if name.startswith("SQLITE_READONLY"):
         return StorageFailed(f"the ledger {path} could not be written: {name}: it or its folder is read-only")
@@ -56,11 +59,28 @@ def damaged(path: Path, found: str) -> StorageFailed:
     )
 
 
-def _is_full(path: Path) -> bool:
-    # Not every SQLite call passes the errno on; the disk itself can still be asked.
-    with suppress(OSError):
-        return os.statvfs(path.parent).f_bavail == 0
-    return False
+def _refusal(folder: Path) -> str | None:
+    """What the disk says to a file without a name; ``None`` if it takes it, or knows no such files.
+
+    SQLite keeps the errno to itself, and Python's module has no way to ask for it.
+    """
+    try:
+        fd = os.open(folder, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return None if error.errno in (errno.EOPNOTSUPP, errno.EISDIR) else _words(error)
+    try:
+        os.write(fd, bytes(_PROBE))
+        os.fsync(fd)
+    except OSError as error:
+        return _words(error)
+    finally:
+        os.close(fd)
+    return None
+
+
+def _words(error: OSError) -> str:
+    code = error.errno or 0
+    return f"{errno.errorcode.get(code, f'errno {code}')} ({os.strerror(code)})"
 
 
 def create(path: Path) -> None:

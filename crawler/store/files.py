@@ -10,14 +10,30 @@ from crawler.model import Known, Saved
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file's bytes came from: the task's URL, and the validators of the answer."""
+
+    url: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+NOWHERE = Origin("")
+
+
+@dataclass(frozen=True, slots=True)
 class Finalizing:
-    """The intent to give a whole, fsynced part file its final name."""
+    """The intent to give a whole, fsynced part file its final name.
+
+    ``origin`` is what the next run needs to record the file in full, should this one die here.
+    """
 
     job: str
     key: str
     target: str
     sha256: str
     size: int
+    origin: Origin = NOWHERE
 
 
 class Journal(Protocol):
@@ -25,6 +41,13 @@ class Journal(Protocol):
 
     def finalizing(self, batch: Sequence[Finalizing]) -> None:
         """Commit the batch durably before returning; called on the committer's thread."""
+
+
+class SpanFile(Protocol):
+    """One run of bytes of a part file, written while others are written beside it."""
+
+    async def write(self, data: bytes) -> None:
+        """Append to the run; small pieces are coalesced. Raises ``StorageFailed``."""
 
 
 class PartFile(Protocol):
@@ -37,8 +60,14 @@ class PartFile(Protocol):
     async def write(self, data: bytes) -> None:
         """Append; small pieces are coalesced. Raises ``StorageFailed``."""
 
+    def span(self, start: int) -> SpanFile:
+        """Write from ``start`` on beside other spans, until ``join``."""
+
+    async def join(self, size: int) -> None:
+        """Every span is full: from here on this is a file of ``size`` bytes written in order."""
+
     async def checkpoint(self) -> int:
-        """Make what was written durable; the offset that may now be recorded."""
+        """Make what was written durable, in spans too; the offset that may now be recorded."""
 
     async def restart(self) -> None:
         """Throw away every byte (the remote file is another version) and begin at 0."""
@@ -46,7 +75,7 @@ class PartFile(Protocol):
     async def digest(self, algorithm: str) -> str:
         """Hex digest of everything written, by hashlib's name; sha256 is computed on the way."""
 
-    async def finish(self, *, replace: bool, mtime: float | None = None) -> Saved:
+    async def finish(self, *, replace: bool, mtime: float | None = None, origin: Origin = NOWHERE) -> Saved:
         """Durable order of contract §6: fsync, final name, directory. Raises ``TargetExists``."""
 
     async def keep(self) -> None:
@@ -66,11 +95,13 @@ class Files(Protocol):
         job: str,
         key: str,
         resume_at: int | None = None,
+        gaps: bool = False,
         algorithms: frozenset[str] = frozenset(),
     ) -> PartFile:
         """Claim ``target``'s part file: fresh, or cut back to ``resume_at`` bytes.
 
-        Where fewer bytes are left than that, ``offset`` is 0. ``algorithms`` names digests to compute
+        Where fewer bytes are left than that, ``offset`` is 0. With ``gaps`` among them nothing is cut
+        off, and the file is written by ``span`` until ``join``. ``algorithms`` names digests to compute
         on the way, besides sha256. Raises ``UnsafePath``, ``TargetExists`` (another task holds it) or
         ``StorageFailed``.
         """

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,8 @@ from crawler.store.disk import storage_failed, sync_folder
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})  # what Linux answers for a file or a link
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+
+_MOST_NAMES = 1024  # remembered a folder; reading as many takes well under a millisecond
 
 _NO_NAMES = frozenset({"", ".", ".."})
 
@@ -43,12 +46,16 @@ class Where:
 
 
 class Held:
-    """A folder's open descriptor, good as long as it is held: ``with held as fd``."""
+    """A folder's open descriptor, good as long as it is held: ``with held as fd``.
 
-    __slots__ = ("_lock", "fd", "holds")
+    ``found`` are the names that stood in it when it was opened; ``None`` where they are too many.
+    """
+
+    __slots__ = ("_lock", "fd", "found", "holds")
 
     def __init__(self, fd: int, lock: threading.RLock) -> None:
         self.fd = fd
+        self.found = _names(fd)
         self.holds = 0
         self._lock = lock
 
@@ -191,6 +198,12 @@ class Folders:
         idle = [path for path, folder in self._open.items() if not folder.holds]
         for path in idle[:surplus]:
             os.close(self._open.pop(path).fd)
+
+
+def _names(fd: int) -> frozenset[str] | None:
+    with os.scandir(fd) as entries:
+        names = frozenset(entry.name for entry in islice(entries, _MOST_NAMES + 1))
+    return names if len(names) <= _MOST_NAMES else None
 
 
 def _make_root(root: Path, durable: bool) -> None:

@@ -24,14 +24,14 @@ from crawler.store.writer import Write, Writer
 _FIND = """
 SELECT t.outcome, t.run, coalesce(t.file_url, t.url),
        t.target, t.size, t.mtime_ns, t.sha256, t.etag, t.last_modified,
-       b.run, b.url, b.sending, b.target, b.offset, b.etag, b.last_modified, b.source, b.total
+       b.run, b.url, b.sending, b.target, b.offset, b.etag, b.last_modified, b.source, b.total, b.gaps
 FROM (SELECT ? AS job, ? AS key) AS sought
 LEFT JOIN task AS t ON t.job = sought.job AND t.key = sought.key
 LEFT JOIN begun AS b ON b.job = sought.job AND b.key = sought.key
 """
 _UNFINISHED = """
 SELECT b.job, b.key, coalesce(nullif(b.url, ''), t.url, ''), b.target, b.sha256, b.size,
-       b.offset, b.etag, b.last_modified, b.source, b.total
+       b.file_etag, b.file_last_modified
 FROM begun AS b LEFT JOIN task AS t USING (job, key)
 WHERE (b.job, b.key) > (?, ?) AND b.sha256 IS NOT NULL AND b.run < ? ORDER BY b.job, b.key LIMIT ?
 """
@@ -40,6 +40,7 @@ SELECT key, target FROM task
 WHERE job = ? AND key > ? AND run >= ? AND outcome IN (SELECT value FROM json_each(?))
       AND target IS NOT NULL ORDER BY key LIMIT ?
 """
+_REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
 _PAGE = 500  # rows a read holds in memory, and a snapshot open, at a time
 _NO_RUN = 2**63 - 1  # before ``begin`` nothing belongs to the round under way
 
@@ -131,7 +132,7 @@ class Ledger:
             sha256=sha256,
             etag=etag,
             last_modified=last_modified,
-            checkpoint=None if offset is None else Checkpoint(offset, *version),
+            checkpoint=None if offset is None else statements.checkpoint_of(offset, *version),
             part=None if offset is None else part,
         )
 
@@ -179,10 +180,9 @@ class Ledger:
         """The files that earlier runs meant to finalize and did not settle, read a page at a time."""
         job, key = "", ""
         while page := self._rows(_UNFINISHED, (job, key, self._run, _PAGE)):
-            for job, key, url, target, sha256, size, *version in page:
-                yield Unfinished(
-                    job, key, url, target, sha256, size, None if version[0] is None else Checkpoint(*version)
-                )
+            for row in page:
+                yield Unfinished(*row)
+            job, key, *_ = page[-1]
 
     def produced(self, job: str, outcomes: frozenset[Outcome]) -> Iterator[str]:
         """The targets of the job's tasks that ended so in this round, by key, read a page at a time.
@@ -195,6 +195,11 @@ class Ledger:
             for _, target in page:
                 yield target
             page = self._rows(_PRODUCED, (text(job), page[-1][0], self._round_start, wanted, _PAGE))
+
+    def reached(self, job: str) -> bool:
+        """Whether any task of the job has ended in this round. Raises ``StorageFailed``."""
+        [(found,)] = self._rows(_REACHED, (text(job), self._round_start))
+        return bool(found)
 
     def claim_target(self, folded: str, job: str, key: str, target: str) -> str | None:
         """Take a target for a task of this run: ``None``, or the target of the other task that has it.

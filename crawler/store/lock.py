@@ -6,7 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from crawler.errors import LockHeld, StorageFailed
+from crawler.errors import LockHeld
+from crawler.store.disk import storage_failed
 
 
 class Lock:
@@ -19,7 +20,7 @@ class Lock:
             state.mkdir(parents=True, exist_ok=True)
             self._fd: int | None = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            raise StorageFailed(f"cannot open the lock file {path}: {error.strerror}") from error
+            raise storage_failed(error, "opening the lock file", str(path)) from error
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -27,7 +28,7 @@ class Lock:
             raise LockHeld(f"another run of manifest {name!r} is under way: it holds {path}") from error
         except OSError as error:
             self.release()
-            raise StorageFailed(f"cannot lock {path}: {error.strerror}") from error
+            raise storage_failed(error, "locking", str(path)) from error
 
     def release(self) -> None:
         """Let the next run begin. Harmless the second time."""

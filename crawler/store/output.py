@@ -68,11 +68,13 @@ class OutputRoot:
         job: str,
         key: str,
         resume_at: int | None = None,
+        gaps: bool = False,
         algorithms: frozenset[str] = frozenset(),
     ) -> Part:
         """Claim ``target``'s part file: fresh, or cut back to ``resume_at`` bytes.
 
-        Where fewer bytes are left than ``resume_at``, the part file's ``offset`` is 0. ``algorithms``
+        Where fewer bytes are left than ``resume_at``, the part file's ``offset`` is 0. With ``gaps``
+        among them nothing is cut off, and the file is written by ``span`` until ``join``. ``algorithms``
         are hashlib's names of digests to compute on the way, besides sha256. Raises ``UnsafePath``,
         ``TargetExists`` (another task holds it) or ``StorageFailed``.
         """
@@ -88,7 +90,7 @@ class OutputRoot:
         )
         try:
             if resume_at:
-                await part.resume(resume_at)
+                await part.resume(resume_at, gaps=gaps)
             else:
                 with self._folders.held(where.folder, create=True):
                     pass
@@ -110,7 +112,19 @@ class OutputRoot:
         )
 
     def exists(self, target: str) -> bool:
-        """Whether anything stands at the target, be it a link that leads nowhere."""
+        """Whether anything stood at the target, be it a link that leads nowhere.
+
+        Told from the folder's names when it was opened: asking the file system for each of many small
+        files costs more than writing one. What has come since is met when the file gets its name.
+        """
+        where = self._folders.where(target)
+        try:
+            held = self._folders.held(where.folder)
+        except (FileNotFoundError, UnsafePath):
+            return False
+        with held:
+            if held.found is not None and where.name not in held.found:
+                return False
         return self._status(target) is not None
 
     async def recover(self, target: str, *, sha256: str, size: int, replace: bool = False) -> Saved | None:

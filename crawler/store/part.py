@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 from crawler.model import Saved
 from crawler.store.committer import Committer, Ready
+from crawler.store.files import NOWHERE, Origin
 from crawler.store.folders import Where
+from crawler.store.span import BLOCK, Span
 from crawler.store.stream import Stream, Workshop
 
 # A hop to a thread and back costs about 100 µs; hashing and writing costs 1.1 µs a KiB on tmpfs and
@@ -36,6 +38,8 @@ class Part:
     ) -> None:
         """``release`` is called once nothing more of this part file can reach the disk."""
         self._stream = Stream(where, shop, algorithms)
+        self._spans: list[Span] = []
+        self._chunk_size = shop.chunk_size
         self._durable = shop.durable
         self._committer = committer
         self._job = job
@@ -49,11 +53,14 @@ class Part:
         """Bytes written so far, what an earlier run left included."""
         return self._offset
 
-    async def resume(self, size: int) -> None:
-        """Take over the first ``size`` bytes of what an earlier attempt left, if they are there."""
-        await self._stream.take_over(size)
+    async def resume(self, size: int, *, gaps: bool = False) -> None:
+        """Take over the first ``size`` bytes of what an earlier attempt left, if they are there.
+
+        With ``gaps`` among them the file goes on by ``span`` and ``join``.
+        """
+        await self._stream.take_over(size, gaps=gaps)
         if self._stream.sink is not None:
-            self._offset = self._checkpointed = self._stream.sink.size
+            self._offset = self._checkpointed = size if gaps else self._stream.sink.size
 
     async def write(self, data: bytes) -> None:
         """Append; small pieces are coalesced into blocks of ``chunk_size``. Raises ``StorageFailed``."""
@@ -61,13 +68,32 @@ class Part:
         self._offset += len(data)
         await self._stream.append(data)
 
+    def span(self, start: int) -> Span:
+        """Write from ``start`` on beside other spans, until ``join``; nothing is hashed before that."""
+        self._refuse_closed()
+        span = Span(self._stream, start, min(BLOCK, self._chunk_size))
+        self._spans.append(span)
+        return span
+
+    async def join(self, size: int) -> None:
+        """Every span is full: the file is its first ``size`` bytes, and is hashed now, on a thread."""
+        self._refuse_closed()
+        for span in self._spans:
+            await span.flush()
+        self._spans.clear()
+        await self._stream.cut(size)
+        self._offset = size
+
     async def checkpoint(self) -> int:
         """Bring every byte to the disk (by ``durability``); the offset that may now be recorded.
 
-        Raises ``StorageFailed``; after a failed fdatasync the part file is gone, for what the kernel
-        still has of it can no longer be trusted.
+        Where spans are written, what they took in before the call is durable after it. Raises
+        ``StorageFailed``; after a failed fdatasync the part file is gone, for what the kernel still
+        has of it can no longer be trusted.
         """
         self._refuse_closed()
+        if self._spans:
+            return await self._checkpoint_spans()
         reached = self._offset
         if reached > self._checkpointed:
             if self._durable:
@@ -80,6 +106,8 @@ class Part:
     async def restart(self) -> None:
         """Throw away every byte (the remote file is another version) and begin at 0."""
         self._refuse_closed()
+        self._spans.clear()
+        await self._stream.quiet()
         await self._stream.cut(0)
         self._offset = self._checkpointed = 0
 
@@ -98,7 +126,7 @@ class Part:
             return sink.digest(algorithm)
         return str(await stream.on_thread(sink.digest, algorithm))
 
-    async def finish(self, *, replace: bool, mtime: float | None = None) -> Saved:
+    async def finish(self, *, replace: bool, mtime: float | None = None, origin: Origin = NOWHERE) -> Saved:
         """Durable order of contract §6: fsync, intent, final name, folder.
 
         Whatever happens, the part file is given up: unlinked after ``TargetExists`` and after a failed
@@ -109,13 +137,13 @@ class Part:
         try:
             await self._stream.settled()
             if self._committer.immediate:
-                return await self._name_here(replace, mtime)
+                return await self._name_here(replace, mtime, origin)
         except BaseException:
             self._close()
             raise
         release, self._release = self._release, None
         assert release is not None
-        return await self._name_in_batch(replace, mtime, release)
+        return await self._name_in_batch(replace, mtime, origin, release)
 
     async def keep(self) -> None:
         """Close and leave the file for a later resume, which reaches up to the last checkpoint."""
@@ -136,18 +164,28 @@ class Part:
         finally:
             self._close()
 
-    async def _name_here(self, replace: bool, mtime: float | None) -> Saved:
+    async def _checkpoint_spans(self) -> int:
+        stream = self._stream
+        for span in self._spans:
+            await span.flush()
+        if self._durable:
+            await stream.wait_for(stream.begin_beside(stream.made().sync_data))
+        return self._offset
+
+    async def _name_here(self, replace: bool, mtime: float | None, origin: Origin) -> Saved:
         if self._stream.pending > INLINE_BYTES:
             await self._stream.flush()
-        saved = self._committer.commit_now(self._ready(replace, mtime, _nobody_waits))
+        saved = self._committer.commit_now(self._ready(replace, mtime, origin, _nobody_waits))
         self._close()
         return saved
 
-    async def _name_in_batch(self, replace: bool, mtime: float | None, release: Callable[[], None]) -> Saved:
+    async def _name_in_batch(
+        self, replace: bool, mtime: float | None, origin: Origin, release: Callable[[], None]
+    ) -> Saved:
         """From here on the committer's thread has the file; it is closed when its answer comes."""
         future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
         future.add_done_callback(lambda _: self._stream.close(release))
-        ready = self._ready(replace, mtime, lambda outcome: _answer(future, outcome))
+        ready = self._ready(replace, mtime, origin, lambda outcome: _answer(future, outcome))
         self._committer.submit(ready)
         try:
             return await asyncio.shield(future)
@@ -157,7 +195,11 @@ class Part:
             raise
 
     def _ready(
-        self, replace: bool, mtime: float | None, answer: Callable[[Saved | BaseException | None], None]
+        self,
+        replace: bool,
+        mtime: float | None,
+        origin: Origin,
+        answer: Callable[[Saved | BaseException | None], None],
     ) -> Ready:
         return Ready(
             where=self._stream.where,
@@ -166,6 +208,7 @@ class Part:
             store=self._stream.store,
             replace=replace,
             mtime=mtime,
+            origin=origin,
             answer=answer,
         )
 

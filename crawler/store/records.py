@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crawler.model import Checkpoint, Counts, ErrorClass, Outcome
+from crawler.model import Counts, ErrorClass, Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class TaskRecord:
     sha256: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    file_url: str | None = None  # redacted; where the file and its validators are from, if not ``url``
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +71,8 @@ class Unfinished:
     target: str
     sha256: str
     size: int
-    checkpoint: Checkpoint | None
+    etag: str | None
+    last_modified: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Saved
 from crawler.store.disk import storage_failed, sync_folder
 from crawler.store.folders import Folders, Where
+from crawler.store.owning import reopen, unlink_own
 from crawler.store.placing import place
-from crawler.store.sink import Sink, hash_file, reopen, unlink_own
+from crawler.store.sink import Sink, hash_file
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -39,7 +39,7 @@ CREATE TABLE task (
     sha256        TEXT,
     etag          TEXT,
     last_modified TEXT,
-    file_url      TEXT,                    -- where it came from, if that is not the url above
+    file_url      TEXT,                    -- where it came from, if that is not the url above: a mirror, say
     UNIQUE (job, key)
 ) STRICT;
 
@@ -55,11 +55,15 @@ CREATE TABLE begun (
     target        TEXT,
     sending       INTEGER NOT NULL DEFAULT 0,  -- 1: a non-idempotent request may have left
     offset        INTEGER,                     -- durable bytes of the part file, of this version:
+    gaps          TEXT,                        -- what is not among them, "start-end,…" (end excluded); NULL:
+                                               -- they are the first ones
     etag          TEXT,
     last_modified TEXT,
     source        TEXT,                        -- the final URL that the bytes came from
     total         INTEGER,
     sha256        TEXT,                        -- set: whole, verified, about to get its final name
     size          INTEGER,
+    file_etag     TEXT,                        -- of that whole file, weak ones too
+    file_last_modified TEXT,
     PRIMARY KEY (job, key)
 ) STRICT, WITHOUT ROWID;

@@ -1,26 +1,21 @@
-"""The bytes of one part file: whoever may write them, and every write hashing what it stores."""
+"""The bytes of one part file: every write in order hashes what it stores."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import io
 import os
-import stat
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from crawler.errors import TargetExists, UnsafePath
 from crawler.store.disk import start_writeback
-from crawler.store.folders import Where
+from crawler.store.owning import unlink_own
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# O_NONBLOCK: opening a FIFO that somebody put there must not wait for its other end.
-_REOPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _MAX_PIECES = 1024  # IOV_MAX on Linux
 _BLOCK = 1024 * 1024
 
@@ -59,6 +54,32 @@ class Sink(io.FileIO):
             if self._eager and size >= _BLOCK // 2:
                 start_writeback(fd, self.size, size)
             self.size += size
+
+    def write_at(self, offset: int, pieces: Sequence[bytes]) -> None:
+        """Store the pieces from ``offset`` on, beside other such writes; ``truncate`` hashes them later.
+
+        The guard is held only while the descriptor is copied, so that they do not wait for each other.
+        """
+        with self._copy() as fd:
+            size = 0
+            for start in range(0, len(pieces), _MAX_PIECES):
+                size += _write_at(fd, offset + size, pieces[start : start + _MAX_PIECES])
+            if self._eager:
+                start_writeback(fd, offset, size)
+
+    def sync_data(self) -> None:
+        """Make every byte durable beside running ``write_at``. Raises ``SyncFailed``."""
+        with self._copy() as fd:
+            _sync(os.fdatasync, fd)
+
+    @contextmanager
+    def _copy(self) -> Iterator[int]:
+        with self._guard:
+            fd = os.dup(self.fileno())
+        try:
+            yield fd
+        finally:
+            os.close(fd)
 
     def truncate(self, size: int | None = None, /) -> int:
         """Cut back to ``size`` bytes, hash those again and stand at the new end."""
@@ -106,104 +127,11 @@ class Sink(io.FileIO):
             super().close()
 
 
-def create(dir_fd: int, where: Where) -> int:
-    """A fresh part file that this process alone has; our own stale one is replaced.
-
-    Raises ``UnsafePath`` where something stands that is no part file of ours, ``TargetExists`` when
-    another process is writing it, OSError.
-    """
-    try:
-        fd = os.open(where.part, _CREATE, 0o666, dir_fd=dir_fd)
-    except FileExistsError:
-        _remove_stale(dir_fd, where)
-        fd = os.open(where.part, _CREATE, 0o666, dir_fd=dir_fd)
-    return _locked(fd, where)
-
-
-def reopen(dir_fd: int, where: Where, least: int) -> int | None:
-    """The part file that an earlier attempt left, or ``None`` if there are not ``least`` bytes of it.
-
-    Raises as ``create`` does.
-    """
-    try:
-        fd = _open_own(dir_fd, where, links=1)
-    except FileNotFoundError:
-        return None
-    if os.fstat(fd).st_size < least:
-        os.close(fd)
-        return None
-    return fd
-
-
-def unlink_own(dir_fd: int, name: str, identity: tuple[int, int]) -> bool:
-    """Unlink the name only if it still is the file of that (device, inode); whether it was."""
-    try:
-        status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    if (status.st_dev, status.st_ino) != identity:
-        return False
-    os.unlink(name, dir_fd=dir_fd)
-    return True
-
-
 def hash_file(fd: int, algorithm: str, size: int) -> str:
     """Hex digest of the first ``size`` bytes."""
     hasher = _hasher(algorithm)
     _feed(fd, (hasher,), size)
     return hasher.hexdigest()
-
-
-def _remove_stale(dir_fd: int, where: Where) -> None:
-    try:
-        # More than one link is harmless here: a kill between link and unlink leaves the part file
-        # and its target as one, and removing a name takes nothing from the other.
-        fd = _open_own(dir_fd, where, links=2)
-    except FileNotFoundError:
-        return
-    try:
-        status = os.fstat(fd)
-        unlink_own(dir_fd, where.part, (status.st_dev, status.st_ino))
-    finally:
-        os.close(fd)
-
-
-def _open_own(dir_fd: int, where: Where, *, links: int) -> int:
-    try:
-        fd = os.open(where.part, _REOPEN, dir_fd=dir_fd)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        status = os.stat(where.part, dir_fd=dir_fd, follow_symlinks=False)
-        if stat.S_ISREG(status.st_mode):
-            raise
-        raise _foreign(where, status) from error
-    status = os.fstat(fd)
-    own = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
-    if not own or status.st_nlink > links:
-        os.close(fd)
-        raise _foreign(where, status)
-    return _locked(fd, where)
-
-
-def _foreign(where: Where, status: os.stat_result) -> UnsafePath:
-    found = f"{stat.filemode(status.st_mode)}, owner {status.st_uid}, {status.st_nlink} link(s)"
-    return UnsafePath(
-        f"{where.shown}.part is no part file of ours ({found}); expected nothing, or a regular file "
-        f"of user {os.geteuid()} with one link"
-    )
-
-
-def _locked(fd: int, where: Where) -> int:
-    """The descriptor, with the lock that keeps a second process from writing to or removing the file."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(fd)
-        raise TargetExists(f"another process is writing {where.shown}.part") from error
-    except OSError:
-        pass  # a file system without locks: the ledger's lock must do
-    return fd
 
 
 def _hasher(name: str) -> _Hash:
@@ -230,6 +158,16 @@ def _write(fd: int, pieces: Sequence[bytes]) -> int:
         rest = memoryview(b"".join(pieces))
         while done < size:
             done += os.write(fd, rest[done:])
+    return size
+
+
+def _write_at(fd: int, offset: int, pieces: Sequence[bytes]) -> int:
+    size = sum(map(len, pieces))
+    done = os.pwritev(fd, pieces, offset)
+    if done < size:
+        rest = memoryview(b"".join(pieces))
+        while done < size:
+            done += os.pwrite(fd, rest[done:], offset + done)
     return size
 
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from dataclasses import asdict
 
-from crawler.model import Checkpoint, Outcome
+from crawler.model import Checkpoint, ErrorClass, Outcome
 from crawler.store.files import Finalizing
 from crawler.store.records import RunInfo, RunRecord, TaskRecord
 
@@ -17,7 +17,8 @@ OUTCOME = (
     *("error_kind", "error_message", "retryable"),
 )
 FACTS = ("target", "size", "mtime_ns", "sha256", "etag", "last_modified")
-_COLUMNS = ("job", "key", *OUTCOME, *FACTS)
+_COLUMNS = ("job", "key", *OUTCOME, *FACTS, "file_url")
+_FILE_URL = "file_url = excluded.file_url"
 
 
 def _upsert(*facts: str) -> str:
@@ -28,9 +29,16 @@ def _upsert(*facts: str) -> str:
     )
 
 
-REPLACE_FACTS = _upsert(*(f"{name} = excluded.{name}" for name in FACTS), "file_url = NULL")
-# A 304 updates the headers that it carries and no others (RFC 9111 §4.3.4).
-REFRESH_FACTS = _upsert(*(f"{name} = coalesce(excluded.{name}, {name})" for name in FACTS), "file_url = NULL")
+REPLACE_FACTS = _upsert(*(f"{name} = excluded.{name}" for name in FACTS), _FILE_URL)
+# A 304 updates the headers that it carries and no others (RFC 9111 §4.3.4). The same content from
+# another URL is another matter: no validator is kept that the answer's own URL did not give.
+_SAME_URL = "coalesce(excluded.file_url, excluded.url) = coalesce(file_url, url)"
+_REFRESHED = [f"{name} = coalesce(excluded.{name}, {name})" for name in FACTS[:4]]
+_VALIDATORS = [
+    f"{name} = CASE WHEN {_SAME_URL} THEN coalesce(excluded.{name}, {name}) ELSE excluded.{name} END"
+    for name in FACTS[4:]
+]
+REFRESH_FACTS = _upsert(*_REFRESHED, *_VALIDATORS, _FILE_URL)
 KEEP_FACTS = _upsert("file_url = nullif(coalesce(file_url, url), excluded.url)")
 
 SETTLE = {
@@ -41,23 +49,25 @@ SETTLE = {
     Outcome.FAILED: KEEP_FACTS,
     Outcome.UNKNOWN: KEEP_FACTS,
 }
-NO_FACTS = (None,) * len(FACTS)
+NO_FACTS = (None,) * (len(FACTS) + 1)
 
 CHECKPOINT = """
-INSERT INTO begun (job, key, run, url, target, offset, etag, last_modified, source, total)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO begun (job, key, run, url, target, offset, etag, last_modified, source, total, gaps)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = excluded.url, target = excluded.target,
     offset = excluded.offset, etag = excluded.etag, last_modified = excluded.last_modified,
-    source = excluded.source, total = excluded.total, sha256 = NULL, size = NULL
+    source = excluded.source, total = excluded.total, gaps = excluded.gaps, sha256 = NULL, size = NULL
 """
 SENDING = """
 INSERT INTO begun (job, key, run, url, sending) VALUES (?, ?, ?, ?, 1)
 ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = excluded.url, sending = 1
 """
 FINALIZING = """
-INSERT INTO begun (job, key, run, target, sha256, size) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, target = excluded.target,
-    sha256 = excluded.sha256, size = excluded.size
+INSERT INTO begun (job, key, run, url, target, sha256, size, file_etag, file_last_modified)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = coalesce(nullif(excluded.url, ''), url),
+    target = excluded.target, sha256 = excluded.sha256, size = excluded.size,
+    file_etag = excluded.file_etag, file_last_modified = excluded.file_last_modified
 """
 # Its number, its first run, and whether one of its runs came to the end; reads no earlier round.
 LAST_ROUND = """
@@ -111,7 +121,7 @@ def settle(connection: sqlite3.Connection, record: TaskRecord, run: int) -> None
     if statement is not KEEP_FACTS:
         facts = (
             text(record.target), record.size, record.mtime_ns, record.sha256,
-            text(record.etag), text(record.last_modified),
+            text(record.etag), text(record.last_modified), text(record.file_url),
         )  # fmt: skip
     connection.execute(
         statement,
@@ -122,7 +132,9 @@ def settle(connection: sqlite3.Connection, record: TaskRecord, run: int) -> None
         ),
     )  # fmt: skip
     if record.outcome is Outcome.FAILED:
-        connection.execute(STOPPED, (job, key))
+        # A disk that failed may have done so when the file had its final name already: the intent
+        # stays, and the next run looks whether it does.
+        connection.execute(NOT_SENDING if record.error_kind is ErrorClass.STORAGE else STOPPED, (job, key))
         connection.execute(FORGET_EMPTY, (job, key))
     else:
         connection.execute(FORGET, (job, key))
@@ -133,8 +145,19 @@ def checkpoint(
 ) -> None:
     """Record how far a part file is durable, and of which version."""
     total = None if at.total is None else min(at.total, MAX_INTEGER)
-    version = (text(at.etag), text(at.last_modified), text(at.url), total)
+    gaps = ",".join(f"{start}-{end}" for start, end in at.gaps) or None
+    version = (text(at.etag), text(at.last_modified), text(at.url), total, gaps)
     connection.execute(CHECKPOINT, (text(job), text(key), run, text(url), text(target), at.offset, *version))
+
+
+def checkpoint_of(
+    offset: int, etag: str | None, last_modified: str | None, url: str, total: int | None, gaps: str | None
+) -> Checkpoint:
+    """A checkpoint from its columns."""
+    pairs = (gap.split("-") for gap in gaps.split(",")) if gaps else ()
+    return Checkpoint(
+        offset, etag, last_modified, url, total, tuple((int(start), int(end)) for start, end in pairs)
+    )
 
 
 def sending(connection: sqlite3.Connection, job: str, key: str, url: str, run: int) -> None:
@@ -150,7 +173,11 @@ def not_sending(connection: sqlite3.Connection, job: str, key: str) -> None:
 
 def finalizing(connection: sqlite3.Connection, intent: Finalizing, run: int) -> None:
     """Record that a whole file is about to get its final name."""
+    origin = intent.origin
     connection.execute(
         FINALIZING,
-        (text(intent.job), text(intent.key), run, text(intent.target), intent.sha256, intent.size),
-    )
+        (
+            text(intent.job), text(intent.key), run, text(origin.url), text(intent.target), intent.sha256,
+            intent.size, text(origin.etag), text(origin.last_modified),
+        ),
+    )  # fmt: skip

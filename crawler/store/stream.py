@@ -13,7 +13,8 @@ from aiofiles.threadpool import wrap
 from crawler.errors import StorageFailed
 from crawler.store.disk import storage_failed
 from crawler.store.folders import Folders, Where
-from crawler.store.sink import Sink, SyncFailed, create, reopen
+from crawler.store.owning import create, reopen
+from crawler.store.sink import Sink, SyncFailed
 
 # How many bytes may pass between two looks at the space that is left.
 SPACE_CHECK_BYTES = 64 * 1024 * 1024
@@ -48,6 +49,7 @@ class Stream:
         self._algorithms = algorithms
         self._file: Any = None  # aiofiles' face of the sink
         self._behind: asyncio.Future[Any] | None = None
+        self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
         self._failed: StorageFailed | None = None
         self._unchecked = 0
 
@@ -56,8 +58,11 @@ class Stream:
         """The part file's whole path for messages."""
         return f"{self.where.shown}.part"
 
-    async def take_over(self, size: int) -> None:
-        """Continue the first ``size`` bytes of what an earlier attempt left, if they are there."""
+    async def take_over(self, size: int, *, gaps: bool = False) -> None:
+        """Continue the first ``size`` bytes of what an earlier attempt left, if they are there.
+
+        ``gaps``: not all of them have been written, so nothing is cut off and nothing hashed yet.
+        """
         folders = self._shop.folders
         with folders.held(self.where.folder, create=True) as folder:
             try:
@@ -66,7 +71,8 @@ class Stream:
                 raise storage_failed(error, "opening", self.shown) from error
         if fd is not None:
             self.sink = Sink(fd, self._algorithms, eager=self._shop.durable)
-            await self.cut(size)
+            if not gaps:
+                await self.cut(size)
 
     async def append(self, data: bytes) -> None:
         """Keep the piece; hand a full block to the writing thread once the one before it is written."""
@@ -74,7 +80,7 @@ class Stream:
         self.pending += len(data)
         if self.pending >= self._shop.chunk_size:
             await self.settled()
-            self._watch_space()
+            self._watch_space(self.pending)
             self._begin_write()
         elif len(self.pieces) >= _MAX_PIECES:
             self.pieces = [b"".join(self.pieces)]
@@ -131,8 +137,32 @@ class Stream:
             return None
         await self.quiet()
         behind, self._behind = self._behind, None
+        return self._outcome(behind)
+
+    def begin_beside(self, work: Callable[..., Any], *args: Any, size: int = 0) -> asyncio.Future[Any]:
+        """Run on a thread what may run next to others; ``size`` is how many bytes it will write."""
+        if self._failed is not None:
+            raise self._failed
+        self._watch_space(size)
+        future = asyncio.get_running_loop().run_in_executor(self._shop.pool, work, *args)
+        self._beside.add(future)
+        future.add_done_callback(self._over)
+        return future
+
+    async def wait_for(self, future: asyncio.Future[Any]) -> Any:
+        """The result of what ``begin_beside`` began. Raises its error as ``StorageFailed``."""
+        if not future.done():
+            await asyncio.wait((future,))
+        return self._outcome(future)
+
+    def _over(self, future: asyncio.Future[Any]) -> None:
+        self._beside.discard(future)
+        if not future.cancelled():
+            future.exception()  # seen: what nobody asks for any more is not worth a warning
+
+    def _outcome(self, future: asyncio.Future[Any]) -> Any:
         try:
-            return behind.result()
+            return future.result()
         except SyncFailed as error:
             self._failed = storage_failed(error, "syncing", self.shown)
             self.unlink()
@@ -143,8 +173,8 @@ class Stream:
 
     async def quiet(self) -> None:
         """Wait until no thread works on the file; ``asyncio.wait`` because it cancels nothing."""
-        if self._behind is not None and not self._behind.done():
-            await asyncio.wait((self._behind,))
+        while working := self._working():
+            await asyncio.wait(working)
 
     def unlink(self) -> None:
         """Remove the part file's name, if it still is ours. Raises ``StorageFailed``."""
@@ -160,10 +190,16 @@ class Stream:
 
     def close(self, then: Callable[[], None]) -> None:
         """Close and call ``then``: at once, or as soon as the thread that works on the file is done."""
-        if self._behind is not None and not self._behind.done():
-            self._behind.add_done_callback(lambda _: self._let_go(then))
+        if working := self._working():
+            working.pop().add_done_callback(lambda _: self.close(then))
         else:
             self._let_go(then)
+
+    def _working(self) -> list[asyncio.Future[Any]]:
+        working = [future for future in self._beside if not future.done()]
+        if self._behind is not None and not self._behind.done():
+            working.append(self._behind)
+        return working
 
     def _let_go(self, then: Callable[[], None]) -> None:
         behind, self._behind = self._behind, None
@@ -179,8 +215,8 @@ class Stream:
         if self.pieces:
             self._behind = asyncio.ensure_future(self._face(sink).writelines(self._take()))
 
-    def _watch_space(self) -> None:
-        self._unchecked += self.pending
+    def _watch_space(self, size: int) -> None:
+        self._unchecked += size
         if self._unchecked >= SPACE_CHECK_BYTES:
             self._unchecked = 0
             self._shop.refuse_full_disk()

@@ -56,7 +56,7 @@ class Writer:
     def post(self, write: Write) -> None:
         """Queue a change; from any thread, never blocks. Raises what the writer failed with."""
         if self.failed is not None:
-            raise self.failed
+            raise self.failed.with_traceback(None)  # or each of many callers would add to it
         if self._stopped:
             raise StorageFailed(f"the ledger {self._path} is closed already; nothing more can be recorded")
         self._queue.put(write)

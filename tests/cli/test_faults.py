@@ -1,4 +1,4 @@
-"""Each fault of the misbehaving server: the right class, the right exit code, nothing under the final name."""
+"""Each fault of the misbehaving server: the right class and exit code, nothing under the final name."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_fault_is_told_as_it_is_and_harms_no_other_task(
     run_crawler: RunCrawler,
 ) -> None:
     jobs = f"""
-  - {{name: bad, type: download, urls: ["{threaded_server.url(path)}"], to: bad.bin{", " if more else ""}{more}}}
+  - {{name: bad, type: download, urls: ["{threaded_server.url(path)}"], to: bad.bin, {more}}}
   - {{name: good, type: download, urls: ["{threaded_server.url("/file/2000/7")}"], to: good.bin}}
 """
     done = run_crawler(

@@ -40,6 +40,9 @@ class Scripted:
     def tasks(self, job: Job, sources: Sources) -> Iterable[Task | Misfit]:
         return self.items(job)
 
+    def awaits_needs(self, job: Job) -> bool:
+        return False
+
     async def perform(self, task: Task, tools: Tools) -> Any:
         return await self.work(task, tools)
 
@@ -65,15 +68,11 @@ def job(name: str = "job", **more: Any) -> Job:
 
 def task(number: int, *, job: str = "job", slot: str = "a:80", method: str = "GET", **more: Any) -> Task:
     host = slot.partition(":")[0]
-    request = Request(
-        url=f"http://{host}/{number}", method=method, idempotent=method not in {"POST", "PATCH"}
-    )
+    idempotent = method not in {"POST", "PATCH"}
+    request = Request(url=f"http://{host}/{number}", method=method, idempotent=idempotent)
     quick = RetryRule(attempts=3, backoff=0.01, max_backoff=0.02)
-    return Task(
-        **{"job": job, "key": str(number), "ordinal": number, "slot": slot, "retry": quick}
-        | {"request": request}
-        | more
-    )
+    made = Task(job=job, key=str(number), ordinal=number, slot=slot, retry=quick, request=request)
+    return replace(made, **more)
 
 
 async def fine(task: Task, tools: Tools) -> Result:

@@ -59,6 +59,17 @@ class Bench:
     root: Path
     checkpoints: list[Checkpoint] = field(default_factory=list)
     gauge: Gauge = field(default_factory=Gauge)
+    spare: int = 0  # how many requests more than one the host's limit allows
+    lent: int = 0
+
+    def borrow(self, wanted: int) -> int:
+        granted = min(wanted, self.spare - self.lent)
+        self.lent += granted
+        return granted
+
+    def give_back(self, count: int) -> None:
+        assert 0 <= count <= self.lent
+        self.lent -= count
 
     async def checkpoint(self, reached: Checkpoint) -> None:
         self.checkpoints.append(reached)
@@ -71,6 +82,8 @@ class Bench:
             gauge=self.gauge,
             checkpoint=self.checkpoint,
             chunk_size=64 * 1024,
+            borrow=self.borrow,
+            give_back=self.give_back,
         )
 
     async def perform(self, task: Task, type_: str) -> Result:

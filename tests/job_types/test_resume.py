@@ -47,7 +47,7 @@ def test_ranges_that_contradict_themselves_are_refused(value: str) -> None:
 
 
 def test_the_rest_of_the_same_version_is_taken() -> None:
-    assert resume.continues(REACHED, URL, FITTING)
+    assert resume.holds(REACHED, 100, 1000, URL, FITTING)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_the_rest_of_the_same_version_is_taken() -> None:
     ],
 )
 def test_a_206_that_is_not_exactly_the_rest_is_refused(url: str, headers: dict[str, str]) -> None:
-    assert not resume.continues(REACHED, url, headers)
+    assert not resume.holds(REACHED, 100, 1000, url, headers)
 
 
 def test_a_416_means_whole_only_at_our_own_size_and_version() -> None:

@@ -58,6 +58,20 @@ def test_a_postponed_task_starts_at_its_time_and_ahead_of_its_host() -> None:
     assert waiting.wakes_at() is None
 
 
+def test_only_what_the_limit_and_the_waiting_leave_free_is_lent() -> None:
+    waiting = frontier(5)
+    waiting.add(Item("a", 0))
+    assert waiting.take(0.0) == Item("a", 0)
+    waiting.add(Item("a", 1))
+    assert waiting.borrow("a", 9) == 3
+    assert waiting.borrow("a", 1) == 0
+    assert waiting.take(0.0) == Item("a", 1)
+    waiting.add(Item("a", 2))
+    assert waiting.take(0.0) is None
+    waiting.release("a")
+    assert waiting.take(0.0) == Item("a", 2)
+
+
 def test_drain_gives_everything_that_waits() -> None:
     waiting = frontier(1)
     items = {Item("a", 0), Item("b", 1), Item("b", 2)}
@@ -74,6 +88,7 @@ def test_drain_gives_everything_that_waits() -> None:
             st.tuples(st.just("add"), st.sampled_from("abc"), st.none() | st.floats(0, 10)),
             st.tuples(st.just("take"), st.just(""), st.none()),
             st.tuples(st.just("release"), st.sampled_from("abc"), st.none()),
+            st.tuples(st.just("borrow"), st.sampled_from("abc"), st.none()),
         ),
         max_size=60,
     ),
@@ -92,6 +107,9 @@ def test_nothing_is_lost_doubled_early_or_above_the_limit(
             item = Item(slot, number)
             waiting.add(item, not_before=not_before)
             pending[item] = not_before or 0.0
+        elif verb == "borrow" and active[slot]:
+            active[slot] += waiting.borrow(slot, 2)
+            assert active[slot] <= limit
         elif verb == "release" and active[slot]:
             active[slot] -= 1
             waiting.release(slot)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from email.utils import formatdate
+from datetime import UTC, datetime
+from email.utils import format_datetime, formatdate
 
 import pytest
 from hypothesis import given
@@ -40,3 +41,19 @@ def test_any_text_gives_none_or_a_finite_wait(value: str) -> None:
 
 def test_the_year_9999_stays_a_number() -> None:
     assert (retry_after.parse("Fri, 31 Dec 9999 23:59:59 GMT", NOW) or 0.0) > 86400.0
+
+
+@given(st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31, 23, 59, 59)))
+def test_the_usual_form_means_what_the_library_says(moment: datetime) -> None:
+    whole = moment.replace(microsecond=0, tzinfo=UTC)
+    assert retry_after.http_date(format_datetime(whole, usegmt=True)) == whole.timestamp()
+
+
+@pytest.mark.parametrize("value", ["--5", "5-", "- 5", "٣", "1e3", ""])
+def test_what_is_no_number_says_nothing(value: str) -> None:
+    assert retry_after.parse(value, 0.0) is None
+
+
+@pytest.mark.parametrize("value", ["Sun, 31 Feb 2021 00:00:00 GMT", "Sun, 01 Foo 2021 00:00:00 GMT"])
+def test_a_date_that_never_was_is_none(value: str) -> None:
+    assert retry_after.http_date(value) is None

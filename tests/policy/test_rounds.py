@@ -33,6 +33,10 @@ def test_retry_failed_leaves_what_the_last_round_never_reached() -> None:
     assert standing(Known(outcome=Outcome.NEW, current=True), intent) is Standing.CARRY
 
 
+def test_retry_failed_does_the_jobs_that_were_left_out() -> None:
+    assert standing(None, Intent(retry_failed=True), job_reached=False) is Standing.DO
+
+
 def test_force_does_everything_again_but_never_resends_what_went_unanswered() -> None:
     intent = Intent(force=True)
     assert standing(Known(outcome=Outcome.NEW, current=True), intent) is Standing.DO

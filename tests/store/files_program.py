@@ -2,8 +2,8 @@
 
 ``python -m tests.store.files_program ROOT TARGET SIZE [option…]`` writes one file of ``SIZE`` bytes and
 prints one line: ``saved …`` or the class and text of what was raised. Options: ``none`` (durability),
-``checkpoint`` (half way), ``many`` (a hundred files), ``fsize=N`` and ``nofile=N`` (resource limits),
-``free=N`` (bytes that must stay free).
+``checkpoint`` (half way), ``spans`` (two halves beside each other), ``many`` (a hundred files),
+``fsize=N`` and ``nofile=N`` (resource limits), ``free=N`` (bytes that must stay free).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from crawler.errors import CrawlerError
 from crawler.store.output import OutputRoot
+from crawler.store.part import Part
 
 CHUNK = 64 * 1024
 
@@ -22,7 +23,10 @@ CHUNK = 64 * 1024
 async def save(output: OutputRoot, target: str, size: int, options: dict[str, str]) -> str:
     part = await output.open(target, job="j", key=target)
     try:
-        for start in range(0, size, CHUNK):
+        if "spans" in options:
+            await write_halves(part, size)
+            await part.join(size)
+        for start in range(part.offset, size, CHUNK):
             await part.write(b"x" * min(CHUNK, size - start))
             if "checkpoint" in options and start <= size // 2 < start + CHUNK:
                 await part.checkpoint()
@@ -30,6 +34,16 @@ async def save(output: OutputRoot, target: str, size: int, options: dict[str, st
         await part.keep()
         raise
     return f"saved {(await part.finish(replace=False)).sha256}"
+
+
+async def write_halves(part: Part, size: int) -> None:
+    half = size // 2
+    first, second = part.span(0), part.span(half)
+    for start in range(0, size - half, CHUNK):
+        await second.write(b"x" * min(CHUNK, size - half - start))
+        if start < half:
+            await first.write(b"x" * min(CHUNK, half - start))
+    await part.checkpoint()
 
 
 async def run(root: Path, target: str, size: int, options: dict[str, str]) -> None:

@@ -48,7 +48,7 @@ def _injections(inject: str) -> list[str]:
     return [argument for each in inject.split() for argument in ("-e", f"inject={each}")]
 
 
-@pytest.mark.parametrize("options", [(), ("none",), ("checkpoint",)])
+@pytest.mark.parametrize("options", [(), ("none",), ("checkpoint",), ("spans",), ("spans", "none")])
 def test_a_file_too_large_for_the_limit_leaves_only_its_part(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:
@@ -98,8 +98,9 @@ def test_a_failed_fsync_is_not_tried_again_and_the_part_file_is_gone(tmp_path: P
 
 
 @needs_strace
-def test_a_failed_checkpoint_discards_the_part_file(tmp_path: Path) -> None:
-    told = program(tmp_path, "f", 3 * MIB, "checkpoint", inject="fdatasync:error=EIO:when=1")
+@pytest.mark.parametrize("how", ["checkpoint", "spans"])
+def test_a_failed_checkpoint_discards_the_part_file(tmp_path: Path, how: str) -> None:
+    told = program(tmp_path, "f", 3 * MIB, how, inject="fdatasync:error=EIO:when=1")
     assert told == f"StorageFailed EIO (Input/output error) while syncing {tmp_path}/f.part"
     assert tree(tmp_path) == set()
 

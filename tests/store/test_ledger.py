@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crawler.errors import StorageFailed
 from crawler.model import Checkpoint, ErrorClass, Known, Outcome
-from crawler.store.files import Finalizing
+from crawler.store.files import Finalizing, Origin
 from crawler.store.ledger import Ledger
 from crawler.store.records import TaskRecord
 from tests.store.ledgers import CHECKPOINT, FILE, ended, record, run, settled
@@ -94,6 +95,36 @@ async def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> Non
         assert (found(ledger).checkpoint, found(ledger).part) == (later, "b.bin")
 
 
+async def test_a_checkpoint_remembers_the_gaps_until_one_without_them_comes(tmp_path: Path) -> None:
+    async with run(tmp_path, "one", complete=False) as ledger:
+        scattered = replace(CHECKPOINT, gaps=((10, 20), (500, 9000)))
+        await ledger.checkpoint("images", "a", "", "a.bin", scattered)
+    async with run(tmp_path, "two") as ledger:
+        assert found(ledger).checkpoint == scattered
+        await ledger.checkpoint("images", "a", "", "a.bin", CHECKPOINT)
+        assert found(ledger).checkpoint == CHECKPOINT
+
+
+async def test_a_file_from_a_mirror_belongs_to_the_mirrors_url(tmp_path: Path) -> None:
+    mirror = "http://mirror.test/a"
+    async with run(tmp_path) as ledger:
+        await settled(ledger, record(**FILE, file_url=mirror))
+        assert found(ledger).url == mirror
+        await settled(ledger, record(outcome=Outcome.FAILED))
+        assert found(ledger).url == mirror
+        await settled(ledger, record(outcome=Outcome.UNCHANGED, file_url=mirror))
+        assert (found(ledger).url, found(ledger).etag) == (mirror, FILE["etag"])
+
+
+async def test_no_validator_of_one_url_is_kept_for_another(tmp_path: Path) -> None:
+    async with run(tmp_path) as ledger:
+        await settled(ledger, record(**FILE, file_url="http://mirror.test/a"))
+        await settled(ledger, record(outcome=Outcome.UNCHANGED, last_modified=FILE["last_modified"]))
+        known = found(ledger)
+        assert (known.url, known.etag) == ("http://example.test/a", None)
+        assert (known.last_modified, known.sha256) == (FILE["last_modified"], FILE["sha256"])
+
+
 @pytest.mark.parametrize("outcome", [Outcome.NEW, Outcome.UNCHANGED, Outcome.SKIPPED, Outcome.UNKNOWN])
 async def test_an_end_that_nothing_can_be_added_to_clears_what_was_begun(
     tmp_path: Path, outcome: Outcome
@@ -114,6 +145,14 @@ async def test_a_failure_keeps_the_checkpoint_and_clears_the_rest(tmp_path: Path
         assert (found(ledger).sending, found(ledger).checkpoint) == (False, CHECKPOINT)
     async with run(tmp_path, "two") as ledger:
         assert list(ledger.unfinished()) == []
+
+
+async def test_a_disk_that_failed_leaves_the_intent_for_the_next_run_to_look(tmp_path: Path) -> None:
+    async with run(tmp_path, "one") as ledger:
+        ledger.finalizing([Finalizing("images", "a", "a.bin", "ab", 9000)])
+        await settled(ledger, record(outcome=Outcome.FAILED, error_kind=ErrorClass.STORAGE))
+    async with run(tmp_path, "two") as ledger:
+        assert [each.target for each in ledger.unfinished()] == ["a.bin"]
 
 
 async def test_a_request_being_sent_is_known_until_it_is_taken_back(tmp_path: Path) -> None:
@@ -164,8 +203,20 @@ async def test_the_intents_of_earlier_runs_are_unfinished_and_those_of_this_one_
         left = list(ledger.unfinished())
     assert [each.key for each in left] == [f"{n:04}" for n in range(1203) if n not in (0, 2)]
     assert (left[0].target, left[0].sha256, left[0].size) == ("1.bin", f"{1:064x}", 1)
-    assert (left[0].url, left[0].checkpoint) == ("http://example.test/1", CHECKPOINT)
-    assert left[1].checkpoint is None
+    assert (left[0].url, left[0].etag) == ("http://example.test/1", None)
+
+
+async def test_an_intent_remembers_where_the_file_came_from_and_leaves_the_checkpoint_alone(
+    tmp_path: Path,
+) -> None:
+    origin = Origin("http://example.test/a", 'W/"weak"', "Tue, 14 Nov 2023 22:13:20 GMT")
+    async with run(tmp_path, "one", complete=False) as ledger:
+        await ledger.checkpoint("images", "a", "http://example.test/a", "a.bin", CHECKPOINT)
+        ledger.finalizing([Finalizing("images", key, f"{key}.bin", "ab", 1, origin) for key in "ab"])
+    async with run(tmp_path, "two") as ledger:
+        for intent in ledger.unfinished():
+            assert Origin(intent.url, intent.etag, intent.last_modified) == origin
+        assert found(ledger).checkpoint == CHECKPOINT
 
 
 async def test_an_intent_to_replace_a_known_file_knows_its_url(tmp_path: Path) -> None:

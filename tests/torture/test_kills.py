@@ -1,0 +1,22 @@
+"""Nothing lost, nothing torn, nothing done twice, wherever a run is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.torture import strace
+from tests.torture.kills import table, torture
+
+KILLS = 10  # ``python -m tests.torture.kills`` does more
+
+
+@pytest.mark.timeout(300)
+def test_a_run_killed_at_any_of_its_system_calls_is_continued_whole(tmp_path: Path) -> None:
+    if reason := strace.missing():
+        pytest.skip(reason)
+    struck = list(torture(tmp_path, KILLS, seed=3, side_by_side=2))
+    assert [problem for each in struck for problem in (each.plan, *each.problems) if each.problems] == []
+    assert sum(each.place is not None for each in struck) >= KILLS * 3 // 4, table(struck)
+    assert {each.place for each in struck} >= {"ledger", "output"}, table(struck)
