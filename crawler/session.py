@@ -74,7 +74,6 @@ class Session:
             )
             stack.push_async_callback(self._transport.close)
             self._table = JobTable(self._manifest.jobs)
-            self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
             self._stack = stack.pop_all()
         return self
 
@@ -100,6 +99,7 @@ class Session:
         # A round that was broken off goes on whole; only one that came to its end has just failures left.
         only_failed = self._options.retry_failed and not info.continues
         self._engine = Engine(self._table, self._bench(Intent(only_failed, self._options.force)))
+        self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
         self._listeners.emit(
             RunStarted(
                 manifest=self._options.name,

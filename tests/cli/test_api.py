@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import assert_type
 
 import pytest
 
 import crawler
-from tests.cli.running import events, finals, manifest
+from tests.cli.running import events, finals, manifest, wait_until
 from tests.server import Server, file_bytes
 
 
@@ -156,3 +157,34 @@ def test_with_quiet_off_a_script_gets_the_summary_on_stderr(
     assert out == ""
     assert "3 tasks" in err
     assert err.splitlines()[-1].startswith("crawler: exit 4: 1 of 3 tasks failed for good")
+
+
+INTERRUPTED = """
+import sys, crawler
+try:
+    crawler.run(sys.argv[1], output="out")
+except KeyboardInterrupt:
+    print("stopped by the host's own Ctrl-C")
+"""
+
+
+def test_ctrl_c_in_a_host_program_is_a_keyboard_interrupt_after_what_is_under_way_was_saved(
+    threaded_server: Server, tmp_path: Path
+) -> None:
+    url = threaded_server.url("/file/200000?throttle=100000")
+    path = manifest(tmp_path, f'  - {{name: a, type: download, urls: ["{url}"], to: a}}')
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, path],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as host:
+        wait_until(lambda: bool(threaded_server.log))
+        time.sleep(0.2)
+        host.send_signal(signal.SIGINT)
+        out, err = host.communicate(timeout=30)
+    assert (host.returncode, out, err) == (0, "stopped by the host's own Ctrl-C\n", "")
+    assert finals(tmp_path / "out") == {}
+    assert crawler.run(path, output=tmp_path / "out").exit_code == 0
+    assert threaded_server.log[-1].header("Range") is not None

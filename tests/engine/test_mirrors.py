@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -283,3 +284,20 @@ async def test_one_reset_segment_is_resumed_by_the_next_attempt(three: Three, tm
     again = sorted(sent[4:])
     assert all(before[1] < after[0] for before, after in itertools.pairwise(again))
     assert sum(last - first + 1 for first, last in again) == event.result.bytes < len(big)
+
+
+async def test_a_list_of_checksums_is_fetched_once_for_all_files_of_a_job(
+    three: Three, tmp_path: Path
+) -> None:
+    names = [f"f{number}" for number in range(20)]
+    for name in names:
+        three.own.set_file(name, ONE)
+    line = hashlib.sha256(ONE).hexdigest()
+    three.own.set_file("SHA256SUMS", "".join(f"{line}  {name}\n" for name in names[1:]).encode())
+    made = three.download(*names, mirrors=[], checksum={"sums": "SHA256SUMS"})
+    async with ran(tmp_path, [made], concurrency=4) as run:
+        assert [name for name, outcome in run.outcomes.items() if outcome is Outcome.FAILED] == ["f0"]
+        [failed] = [event.result.failure for event in run.finished if event.result.failure]
+    assert failed.kind is ErrorClass.INTEGRITY
+    assert len(three.own.requests("/versions/SHA256SUMS")) == 1
+    assert three.own.most_in_flight <= 4
