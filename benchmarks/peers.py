@@ -56,7 +56,10 @@ def verify(root: Path, sources: Iterable[Path], output: Path) -> None:
 
 def manifest(work: Path, body: str) -> Path:
     path = work / "bench.yaml"
-    path.write_text(f"version: 1\njobs:\n  - name: files\n    type: download\n{body}    to: ${{name}}\n")
+    hosts = 'hosts: {"127.0.0.1": {concurrency: 64}}'  # aria2c -j 64 opens as many to the one host
+    path.write_text(
+        f"version: 1\n{hosts}\njobs:\n  - name: files\n    type: download\n{body}    to: ${{name}}\n"
+    )
     return path
 
 

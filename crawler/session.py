@@ -154,8 +154,6 @@ class Session:
             return sum(run.counts.tasks + run.open for run in runs)
         return None
 
-    # --- the end ----------------------------------------------------------------------------------
-
     async def _finish(self, received: int | None) -> Report:
         number = signal.SIGTERM if received == signal.SIGHUP else received
         verdict = self._verdict(number, self._engine.storage_failed)
@@ -195,8 +193,6 @@ class Session:
             )
         )
         await self._ledger.close()
-
-    # --- the parts --------------------------------------------------------------------------------
 
     def _transport_settings(self) -> TransportSettings:
         config = self._config

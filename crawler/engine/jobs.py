@@ -17,6 +17,7 @@ class JobRun:
     source: Iterator[Task | Misfit] | None = None  # None: not started, or exhausted
     started: bool = False
     reached: bool = True  # whether this round came to it before
+    remembered: bool = True  # whether the ledger knows any of its tasks
     ended: bool = False
     open: int = 0  # tasks admitted and not yet settled
     ordinal: int = 0

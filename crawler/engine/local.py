@@ -10,6 +10,7 @@ from typing import Any
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import Moved, attempt
+from crawler.engine.holding import Holding
 from crawler.engine.jobs import JobRun, JobTable
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
@@ -47,6 +48,7 @@ class Engine:
         self._over = asyncio.Event()
         self._working: dict[asyncio.Task[None], Admitted] = {}
         self._settler = Settler(bench, self._task_ended)
+        self._holding = Holding(self._frontier, self._wake_feeder.set)
         self._mirrors = Mirrors()
         self._once = Once()
         self.stopping: str | None = None
@@ -86,8 +88,6 @@ class Engine:
         """Attempts under way."""
         return len(self._working)
 
-    # --- reader -----------------------------------------------------------------------------------
-
     def _start_jobs(self) -> None:
         progressed = True
         while progressed:
@@ -98,7 +98,7 @@ class Engine:
                     self._settler.leave_out(run, reason)
                     continue
                 run.started = True
-                run.reached = self._bench.ledger.reached(run.job.name)
+                self._settler.begin_job(run)
                 self._bench.emit(JobStarted(time=self._bench.wall(), job=run.job.name))
                 job_type = self._bench.types[run.job.type]
                 run.source = iter(job_type.tasks(run.job, self._bench.sources))
@@ -145,8 +145,6 @@ class Engine:
             self._frontier.add(admitted)
             self._wake_feeder.set()
 
-    # --- frontier → queue -------------------------------------------------------------------------
-
     async def _feed(self) -> None:
         """Move tasks that may start now from the frontier into the ready queue."""
         loop = asyncio.get_running_loop()
@@ -161,8 +159,6 @@ class Engine:
             await self._wake_feeder.wait()
             if timer is not None:
                 timer.cancel()
-
-    # --- workers ----------------------------------------------------------------------------------
 
     async def _work(self) -> None:
         me = asyncio.current_task()
@@ -180,7 +176,7 @@ class Engine:
                 del self._working[me]
                 if not self._working:
                     self._idle.set()
-            self._leave_host(admitted)
+            self._holding.leave(admitted)
             self._dispose(admitted, ended)
             self._wake_feeder.set()
             if len(self._frontier) < self._room:
@@ -202,36 +198,15 @@ class Engine:
             gauge=gauge,
             checkpoint=partial(self._settler.checkpoint, task),
             chunk_size=bench.chunk_size,
-            leave_host=partial(self._leave_host, admitted),
-            borrow=partial(self._borrow, admitted),
-            give_back=partial(self._give_back, admitted),
+            leave_host=partial(self._holding.leave, admitted),
+            borrow=partial(self._holding.borrow, admitted),
+            give_back=partial(self._holding.give_back, admitted),
             once=self._once.get,
         )
         try:
             return await attempt(bench.types[admitted.run.job.type], task, tools)
         finally:
             gauge.close()
-
-    def _leave_host(self, admitted: Admitted) -> None:
-        """Free the task's slot, once: at the latest when the attempt has ended."""
-        if admitted.on_host:
-            self._give_back(admitted, admitted.borrowed)
-            admitted.on_host = False
-            self._frontier.release(admitted.slot)
-            self._wake_feeder.set()
-
-    def _borrow(self, admitted: Admitted, wanted: int) -> int:
-        """More of the task's host, as far as nobody else waits for it."""
-        granted = self._frontier.borrow(admitted.slot, wanted) if admitted.on_host and wanted > 0 else 0
-        admitted.borrowed += granted
-        return granted
-
-    def _give_back(self, admitted: Admitted, count: int) -> None:
-        """Free what the attempt borrowed; what it still holds when it leaves the host is freed then."""
-        for _ in range(min(count, admitted.borrowed)):
-            admitted.borrowed -= 1
-            self._frontier.release(admitted.slot)
-            self._wake_feeder.set()
 
     def _dispose(self, admitted: Admitted, ended: Result | Moved) -> None:
         """Back to the frontier, or settled."""
@@ -281,8 +256,6 @@ class Engine:
                 status=ended.failure.status,
             )
         )
-
-    # --- ends -------------------------------------------------------------------------------------
 
     def _task_ended(self, run: JobRun) -> None:
         run.open -= 1

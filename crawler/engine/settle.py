@@ -30,6 +30,12 @@ class Settler:
         self._ended = ended
         self._reached: dict[tuple[str, str], Checkpoint] = {}
 
+    def begin_job(self, run: JobRun) -> None:
+        """Ask the ledger, once, what it will have to be asked of each of the job's tasks."""
+        ledger, name = self._bench.ledger, run.job.name
+        run.remembered = ledger.remembers(name)
+        run.reached = not self._bench.intent.retry_failed or ledger.reached(name)
+
     def admit(self, run: JobRun, item: Task | Misfit) -> Task | None:
         """The task as it is to be attempted; ``None`` if it ended here and now."""
         if isinstance(item, Misfit):
@@ -38,7 +44,7 @@ class Settler:
         task = self._with_own_target(run, self._without_secrets_in_key(item))
         if task is None:
             return None
-        known = self._bench.ledger.find(task.job, task.key)
+        known = self._bench.ledger.find(task.job, task.key) if run.remembered else None
         match standing(known, self._bench.intent, job_reached=run.reached):
             case Standing.DO:
                 return replace(task, known=self._usable(task, known)) if known else task

@@ -13,6 +13,7 @@ ALGORITHMS = {"sha256": 64, "sha512": 128, "sha1": 40, "md5": 32, "blake2b": 128
 
 # RFC 9530 §5 and the registry of RFC 3230 §4.1.1; the insecure ones are only worth what the
 # transport's own check is worth, but a mismatch is still a damaged body.
+_DIGEST_HEADERS = ("Repr-Digest", "Digest", "Content-Digest", "Content-MD5")
 _BY_HEADER_NAME = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "md5"}
 _MEMBER = re.compile(r"\s*([A-Za-z0-9_.*-]+)\s*=\s*(.+?)\s*\Z", re.DOTALL)
 
@@ -49,6 +50,8 @@ def sent_digests(headers: Mapping[str, str], *, whole: bool) -> list[Checksum]:
     (RFC 1864) speak about the message, ``Repr-Digest`` (RFC 9530 §3) and ``Digest`` (RFC 3230) about
     the whole file.
     """
+    if not any(name in headers for name in _DIGEST_HEADERS):
+        return []
     found = [_checksum(name, value) for name, value in _members(headers.get("Repr-Digest"))]
     found += [_checksum(name, value) for name, value in _members(headers.get("Digest"))]
     if whole:

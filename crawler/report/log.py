@@ -105,11 +105,15 @@ def embedded(redactor: Redactor) -> structlog.stdlib.BoundLogger:
     return bound
 
 
+MOST_FAILURES = 20  # told one by one unless asked to say more: cron mails what is written here
+
+
 class LogListener:
     """Listener that logs what a person may want to know while the run goes on."""
 
     def __init__(self, logger: structlog.stdlib.BoundLogger) -> None:
         self._log = logger
+        self._told = 0  # failures
 
     def on(self, event: Event) -> None:
         """Log one event, if it is worth a line."""
@@ -136,6 +140,11 @@ class LogListener:
         if failure is None:
             return
         bug = failure.kind is ErrorClass.BUG
+        self._told += 1
+        if self._told > MOST_FAILURES and not bug and not self._log.isEnabledFor(logging.INFO):
+            if self._told == MOST_FAILURES + 1:
+                self._log.warning("more tasks failed; the summary counts them, --events lists every one")
+            return
         fields: dict[str, object] = {
             "job": event.job,
             "url": event.url,

@@ -41,6 +41,9 @@ WHERE job = ? AND key > ? AND run >= ? AND outcome IN (SELECT value FROM json_ea
       AND target IS NOT NULL ORDER BY key LIMIT ?
 """
 _REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
+_REMEMBERS = (
+    "SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1) OR EXISTS (SELECT 1 FROM begun WHERE job = ?1)"
+)
 _PAGE = 500  # rows a read holds in memory, and a snapshot open, at a time
 _NO_RUN = 2**63 - 1  # before ``begin`` nothing belongs to the round under way
 
@@ -195,6 +198,11 @@ class Ledger:
             for _, target in page:
                 yield target
             page = self._rows(_PRODUCED, (text(job), page[-1][0], self._round_start, wanted, _PAGE))
+
+    def remembers(self, job: str) -> bool:
+        """Whether anything at all is known of the job's tasks. Raises ``StorageFailed``."""
+        [(found,)] = self._rows(_REMEMBERS, (text(job),))
+        return bool(found)
 
     def reached(self, job: str) -> bool:
         """Whether any task of the job has ended in this round. Raises ``StorageFailed``."""

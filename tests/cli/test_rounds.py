@@ -51,7 +51,7 @@ def test_a_stopped_run_counts_what_had_ended_by_then(
     status = json.loads(run_crawler("status", path, "-o", "out", "--json").stdout)
     assert status["runs"][0]["totals"]["tasks"] == 20
 
-    (tmp_path / "urls.txt").write_text("\n".join(rows[:20] + [threaded_server.url("/file/100/last")]) + "\n")
+    (tmp_path / "urls.txt").write_text("\n".join([*rows[:20], threaded_server.url("/file/100/last")]))
     asked = len(threaded_server.log)
     again = run_crawler("run", path, "-o", "out", "--retry-failed", "--json")
     assert again.returncode == 0, again.stderr

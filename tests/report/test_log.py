@@ -12,7 +12,7 @@ import pytest
 from crawler.events import Event, RunStopping, Warned
 from crawler.model import ErrorClass, Failure
 from crawler.policy.redact import Redactor
-from crawler.report.log import Form, Level, Log, LogListener, configure, level
+from crawler.report.log import MOST_FAILURES, Form, Level, Log, LogListener, configure, level
 from tests.report.samples import (
     CANARY,
     START,
@@ -164,3 +164,15 @@ def test_a_failure_says_whether_a_later_run_may_help(opened: Open) -> None:
     screen = Screen()
     tell([failed(failure=TIMED_OUT, attempts=5)], LogListener(opened(screen, "info", "text").logger))
     assert "class=timeout attempts=5 retryable=True" in screen.text
+
+
+@pytest.mark.parametrize(("threshold", "lines"), [("warning", MOST_FAILURES + 1), ("info", 50)])
+def test_many_failures_do_not_fill_the_mail_unless_asked_for(
+    opened: Open, threshold: Level, lines: int
+) -> None:
+    screen = Screen()
+    listener = LogListener(opened(screen, threshold, "text").logger)
+    tell([failed(f"{number}.csv") for number in range(50)], listener)
+    shown = screen.text.splitlines()
+    assert len(shown) == lines
+    assert ("more tasks failed" in shown[-1]) is (threshold == "warning")
