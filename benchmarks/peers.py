@@ -78,9 +78,7 @@ class Bench:
             sources,
             {
                 "crawler": lambda out: run([*CRAWLER, jobs, "-o", out, "--workers", "64"]),
-                "aria2c": lambda out: run(
-                    ["aria2c", "-q", "-j", "64", "-i", urls, "-d", out, "--file-allocation=none"]
-                ),
+                "aria2c": lambda out: run(["aria2c", "-j", "64", "-i", urls, "-d", out]),
             },
         )
 

@@ -143,6 +143,9 @@ class _Transfer:
             self._part = await self._open_part(None)
         else:
             await self._part.restart()
+        self._version = None
+        if response.arrived:
+            return  # there is nothing left that could break off and be continued
         self._version = resume.beginning(
             response.url, response.headers, length=response.length, encoded=response.encoded
         )

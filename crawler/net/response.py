@@ -82,6 +82,11 @@ class AiohttpResponse:
         return self._declared
 
     @property
+    def arrived(self) -> bool:
+        """Whether every byte of the body is here already."""
+        return self._response.content.is_eof()
+
+    @property
     def encoded(self) -> bool:
         """Whether a content coding was applied."""
         coding = self._response.headers.get("Content-Encoding")

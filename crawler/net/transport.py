@@ -50,6 +50,10 @@ class Response(Protocol):
         """Whether the server applied a content coding, which ``chunks`` undoes."""
 
     @property
+    def arrived(self) -> bool:
+        """Whether every byte of the body is here already, waiting to be read."""
+
+    @property
     def verified_length(self) -> bool:
         """Whether the framing lets us tell a whole body from a cut one."""
 

@@ -12,6 +12,13 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
 
+_renameat2 = getattr(_LIBC, "renameat2", None)  # glibc has it since 2.28, not every libc does
+if _renameat2 is not None:
+    _renameat2.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+_sync_file_range = getattr(_LIBC, "sync_file_range", None)  # Linux only
+if _sync_file_range is not None:
+    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
+
 # A file system that cannot do what was asked, in the words that different ones use (link(2), fsync(2)).
 UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
@@ -25,20 +32,18 @@ def storage_failed(error: OSError, doing: str, path: str) -> StorageFailed:
 
 def rename_no_replace(source: str, target: str, dir_fd: int) -> None:
     """Rename within one folder; FileExistsError if anything has the new name, ENOSYS without the call."""
-    call = getattr(_LIBC, "renameat2", None)  # glibc has it since 2.28, not every libc does
-    if call is None:
+    if _renameat2 is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     names = os.fsencode(source), os.fsencode(target)
-    if call(dir_fd, names[0], dir_fd, names[1], ctypes.c_uint(_RENAME_NOREPLACE)) != 0:
+    if _renameat2(dir_fd, names[0], dir_fd, names[1], _RENAME_NOREPLACE) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)
 
 
 def start_writeback(fd: int, offset: int, length: int) -> None:
     """Ask the kernel to begin writing a range; a hint that makes a later fsync short, never a promise."""
-    call = getattr(_LIBC, "sync_file_range", None)
-    if call is not None:
-        call(fd, ctypes.c_int64(offset), ctypes.c_int64(length), ctypes.c_uint(_SYNC_FILE_RANGE_WRITE))
+    if _sync_file_range is not None:
+        _sync_file_range(fd, offset, length, _SYNC_FILE_RANGE_WRITE)
 
 
 def sync_folder(fd: int) -> bool:

@@ -49,26 +49,27 @@ def place(dir_fd: int, where: Where, sink: Sink, *, replace: bool) -> Saved:
 
 
 def _claim(dir_fd: int, where: Where) -> None:
-    """Name without replacing, by the first way that the file system knows.
+    """Name without replacing, by the first way that the file system knows; renaming is one step on the disk.
 
     The last one claims the name with an empty file first. It is as safe against losing another
     program's file, but a kill in between leaves the empty file behind; recovery replaces it.
     """
     try:
-        os.link(where.part, where.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
-    else:
-        os.unlink(where.part, dir_fd=dir_fd)
-        return
-    try:
         rename_no_replace(where.part, where.name, dir_fd)
     except OSError as error:
         if error.errno not in UNSUPPORTED:
             raise
+    else:
+        return
+    try:
+        os.link(where.part, where.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
         os.close(os.open(where.name, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, dir_fd=dir_fd))
         os.replace(where.part, where.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
+    else:
+        os.unlink(where.part, dir_fd=dir_fd)
 
 
 def _exists(dir_fd: int, name: str) -> bool:

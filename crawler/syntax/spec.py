@@ -42,6 +42,7 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(
         extra="forbid",
+        defer_build=True,  # most runs use one or two of the models
         frozen=True,
         arbitrary_types_allowed=True,
         allow_inf_nan=False,

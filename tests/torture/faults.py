@@ -30,7 +30,7 @@ REFUSALS = {
     "writev": ("ENOSPC", "EDQUOT", "EROFS", "EIO"),
     "pwritev2": ("ENOSPC", "EIO"),
     "pwrite64": ("ENOSPC", "EDQUOT", "EROFS", "EIO"),
-    "linkat": ("EIO", "ENOSPC"),
+    "renameat2": ("EIO", "ENOSPC"),
     "renameat": ("EIO", "EROFS"),
     "rename": ("EIO", "EROFS"),
     "ftruncate": ("EIO",),

@@ -33,7 +33,7 @@ WEIGHTS = {
     "renameat": 3,
     "writev": 2,
     "pwritev2": 2,
-    "linkat": 2,
+    "renameat2": 3,
     "unlinkat": 2,
     "unlink": 1,
     "rename": 1,

@@ -23,7 +23,7 @@ REFUSALS = {
     "every fsync": Refusal("changed", "fsync", "EIO", 20, stays=True),
     "a file's bytes": Refusal("new", "writev", "ENOSPC", 2, stays=False),
     "a quota": Refusal("changed", "writev", "EDQUOT", 1, stays=False),
-    "a final name": Refusal("new", "linkat", "EIO", 4, stays=False),
+    "a final name": Refusal("new", "renameat2", "EIO", 4, stays=False),
     "a folder's fsync": Refusal("new", "fsync", "EIO", 1, stays=True, folder="small/0"),
     "a replacement": Refusal("changed", "renameat", "EROFS", 4, stays=True),
     "a folder": Refusal("new", "mkdirat", "ENOSPC", 1, stays=True),
