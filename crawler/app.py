@@ -117,13 +117,8 @@ async def run_prepared(prepared: Prepared, options: Options, signals: Signals | 
 
 
 def _settle_memory() -> None:
-    """Spare the collector what start-up made: a tenth of the CPU of a run of small files (benchmarks/).
-
-    Tasks come and go without cycles, so rare collections are enough. Only for a process of our own.
-    """
-    gc.collect()
+    """Spare the collector what start-up made; only in a process of our own."""
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _refuse_unwritable(flag: str, file: Path, *, replaced: bool) -> None:

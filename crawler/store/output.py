@@ -48,9 +48,11 @@ class OutputRoot:
         self._folders = Folders(root.absolute(), durable=self._durable)
         self._committer = Committer(self._folders, durable=self._durable, journal=journal)
         self._pool = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="disk")
+        self._hasher_pool = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="hash")
         self._shop = Workshop(
             folders=self._folders,
             pool=self._pool,
+            hasher_pool=self._hasher_pool,
             chunk_size=chunk_size,
             durable=self._durable,
             refuse_full_disk=self._refuse_full_disk,
@@ -147,6 +149,7 @@ class OutputRoot:
         """Finish what was handed in, end the threads and close every descriptor."""
         self._committer.close()
         self._pool.shutdown()
+        self._hasher_pool.shutdown()
         self._folders.close()
 
     def _status(self, target: str) -> os.stat_result | None:

@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,11 @@ class Sink(io.FileIO):
     ValueError and can never reach a descriptor that has been given to somebody else.
     """
 
-    def __init__(self, fd: int, algorithms: Iterable[str], *, eager: bool) -> None:
+    def __init__(
+        self, fd: int, algorithms: Iterable[str], *, eager: bool, hasher_pool: Executor | None = None
+    ) -> None:
         super().__init__(fd, "r+b", closefd=True)
+        self._hasher_pool = hasher_pool
         self.size = 0
         self._eager = eager
         self._guard = threading.Lock()
@@ -45,15 +49,26 @@ class Sink(io.FileIO):
         pieces = list(lines)
         with self._guard:
             fd = self.fileno()
-            for hasher in self._hashers.values():
-                for piece in pieces:
-                    hasher.update(piece)
-            size = 0
-            for start in range(0, len(pieces), _MAX_PIECES):
-                size += _write(fd, pieces[start : start + _MAX_PIECES])
+            with self._hashing(pieces):
+                size = 0
+                for start in range(0, len(pieces), _MAX_PIECES):
+                    size += _write(fd, pieces[start : start + _MAX_PIECES])
             if self._eager and size >= _BLOCK // 2:
                 start_writeback(fd, self.size, size)
             self.size += size
+
+    @contextmanager
+    def _hashing(self, pieces: Sequence[bytes]) -> Iterator[None]:
+        """Hash while the block is written, on another thread if it is large: each takes as long."""
+        if self._hasher_pool is None or sum(map(len, pieces)) < _BLOCK // 2:
+            _update(self._hashers.values(), pieces)
+            yield
+            return
+        hashed = self._hasher_pool.submit(_update, self._hashers.values(), pieces)
+        try:
+            yield
+        finally:
+            hashed.result()
 
     def write_at(self, offset: int, pieces: Sequence[bytes]) -> None:
         """Store the pieces from ``offset`` on, beside other such writes; ``truncate`` hashes them later.
@@ -149,6 +164,12 @@ def _feed(fd: int, hashers: Sequence[_Hash], size: int) -> int:
             hasher.update(block)
         done += len(block)
     return done
+
+
+def _update(hashers: Iterable[_Hash], pieces: Sequence[bytes]) -> None:
+    for hasher in hashers:
+        for piece in pieces:
+            hasher.update(piece)
 
 
 def _write(fd: int, pieces: Sequence[bytes]) -> int:

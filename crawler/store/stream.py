@@ -1,4 +1,4 @@
-"""Bytes on their way into a part file: coalesced, and one block written while the next comes in."""
+"""Bytes on their way into a part file: coalesced, and written by a thread while more come in."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from crawler.store.sink import Sink, SyncFailed
 SPACE_CHECK_BYTES = 64 * 1024 * 1024
 # A slow server's single bytes are joined, or they would take 40 times their size in memory.
 _MAX_PIECES = 1024
+# Blocks that may wait for the writing thread. With one, network and disk take turns; three keep both at
+# work (benchmarks/), and bound what a transfer holds in memory.
+_MAX_BLOCKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Workshop:
 
     folders: Folders
     pool: Executor
+    hasher_pool: Executor  # its work waits for nothing
     chunk_size: int
     durable: bool
     refuse_full_disk: Callable[[], None]
@@ -49,6 +53,8 @@ class Stream:
         self._algorithms = algorithms
         self._file: Any = None  # aiofiles' face of the sink
         self._behind: asyncio.Future[Any] | None = None
+        self._blocks: list[list[bytes]] = []  # full, waiting for the thread
+        self._shorter = asyncio.Event()  # there is room among them again
         self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
         self._failed: StorageFailed | None = None
         self._unchecked = 0
@@ -70,25 +76,27 @@ class Stream:
             except OSError as error:
                 raise storage_failed(error, "opening", self.shown) from error
         if fd is not None:
-            self.sink = Sink(fd, self._algorithms, eager=self._shop.durable)
+            self.sink = self._sink(fd)
             if not gaps:
                 await self.cut(size)
 
     async def append(self, data: bytes) -> None:
-        """Keep the piece; hand a full block to the writing thread once the one before it is written."""
+        """Keep the piece; queue full blocks for the writing thread, waiting only while too many are."""
         self.pieces.append(data)
         self.pending += len(data)
         if self.pending >= self._shop.chunk_size:
-            await self.settled()
+            while len(self._blocks) >= _MAX_BLOCKS and self._working():
+                self._shorter.clear()
+                await self._shorter.wait()
             self._watch_space(self.pending)
-            self._begin_write()
+            await self._queue_block()
         elif len(self.pieces) >= _MAX_PIECES:
             self.pieces = [b"".join(self.pieces)]
 
     async def flush(self) -> Sink:
         """Write what is in memory, on a thread, and wait until it is done."""
-        await self.settled()
-        self._begin_write()
+        if self.pieces:
+            await self._queue_block()
         await self.settled()
         return self.made()
 
@@ -210,10 +218,29 @@ class Stream:
             self.sink.close()
         then()
 
-    def _begin_write(self) -> None:
-        sink = self.made()
-        if self.pieces:
-            self._behind = asyncio.ensure_future(self._face(sink).writelines(self._take()))
+    async def _queue_block(self) -> None:
+        """Put what is in memory behind the blocks that wait. Raises what writing them came to."""
+        if self._behind is None or self._behind.done():
+            await self.settled()  # raises what went wrong
+            sink = self.made()
+            self._blocks.append(self._take())
+            self._behind = asyncio.ensure_future(self._write_blocks(sink))
+        else:
+            self._blocks.append(self._take())
+
+    async def _write_blocks(self, sink: Sink) -> None:
+        """One call of the thread for all the blocks that have gathered, until none is left."""
+        try:
+            while self._blocks:
+                blocks, self._blocks = self._blocks, []
+                self._shorter.set()
+                await self._face(sink).writelines([piece for block in blocks for piece in block])
+        finally:
+            self._blocks.clear()
+            self._shorter.set()
+
+    def _sink(self, fd: int) -> Sink:
+        return Sink(fd, self._algorithms, eager=self._shop.durable, hasher_pool=self._shop.hasher_pool)
 
     def _watch_space(self, size: int) -> None:
         self._unchecked += size
@@ -233,6 +260,6 @@ class Stream:
     def _make(self, folder: int) -> Sink:
         try:
             fd = self._shop.folders.with_room(lambda: create(folder, self.where))
-            return Sink(fd, self._algorithms, eager=self._shop.durable)
+            return self._sink(fd)
         except OSError as error:
             raise storage_failed(error, "creating", self.shown) from error
