@@ -115,6 +115,7 @@ class Engine:
                 await self._wake_reader.wait()
                 continue
             for run in reading:
+                await self._settler.keep_up()
                 await self._read_some(run)
             await asyncio.sleep(0)
 
@@ -181,6 +182,7 @@ class Engine:
             self._wake_feeder.set()
             if len(self._frontier) < self._room:
                 self._wake_reader.set()
+            await self._settler.keep_up()
 
     async def _attempt(self, admitted: Admitted) -> Result | Moved:
         bench, task = self._bench, admitted.task

@@ -18,6 +18,8 @@ from crawler.policy.names import fold, twin
 from crawler.policy.rounds import Standing, standing
 from crawler.store.records import TaskRecord
 
+MOST_BEHIND = 1000  # ends that may wait for the ledger's commit; a crash forgets no more
+
 
 class Settler:
     """Asks the ledger about each task that comes in, and records each that ends.
@@ -28,6 +30,9 @@ class Settler:
     def __init__(self, bench: Bench, ended: Callable[[JobRun], None]) -> None:
         self._bench = bench
         self._ended = ended
+        self._behind = 0  # ends that are queued for the ledger
+        self._room = asyncio.Event()
+        self._room.set()
         self._reached: dict[tuple[str, str], Checkpoint] = {}
 
     def begin_job(self, run: JobRun) -> None:
@@ -130,7 +135,24 @@ class Settler:
             retryable=failure.retryable if failure else False,
             finished=bench.wall(),
         )
-        bench.ledger.settle(record, partial(self._deliver, admitted, result, seconds))
+        self._record(record, partial(self._deliver, admitted, result, seconds))
+
+    def _record(self, record: TaskRecord, told: Callable[[], None]) -> None:
+        self._behind += 1
+        if self._behind >= MOST_BEHIND:
+            self._room.clear()
+        self._bench.ledger.settle(record, partial(self._recorded, told))
+
+    def _recorded(self, told: Callable[[], None]) -> None:
+        self._behind -= 1
+        if self._behind <= MOST_BEHIND // 2:
+            self._room.set()
+        told()
+
+    async def keep_up(self) -> None:
+        """Wait while the ledger is too far behind; memory would grow with the tasks otherwise."""
+        if not self._room.is_set():
+            await self._room.wait()
 
     def _settle_misfit(self, run: JobRun, misfit: Misfit) -> None:
         bench = self._bench
@@ -145,7 +167,7 @@ class Settler:
             finished=bench.wall(),
         )
         result = Result(outcome=Outcome.FAILED, failure=misfit.failure)
-        bench.ledger.settle(record, partial(self._deliver_misfit, run, misfit, result))
+        self._record(record, partial(self._deliver_misfit, run, misfit, result))
 
     def _deliver(self, admitted: Admitted, result: Result, seconds: float) -> None:
         task, run = admitted.task, admitted.run

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine import local
+from crawler.engine import local, settle
 from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
 from crawler.events import JobFinished, TaskRetried
 from crawler.job_types.base import Job, Misfit, Tools
@@ -300,3 +300,22 @@ async def test_stop_lets_short_tasks_end_and_cancels_long_ones(
     assert cancelled == ["1"]
     assert len(run.finished) < 10
     assert Outcome.FAILED not in run.outcomes.values()
+
+
+async def test_no_more_ends_wait_for_the_ledger_than_it_may_be_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "MOST_BEHIND", 20)
+    begun = 0
+    most = 0
+
+    async def work(task: Task, tools: Tools) -> Result:
+        nonlocal begun, most
+        begun += 1
+        most = max(most, begun - len(run.finished))
+        return Result(outcome=Outcome.NEW)
+
+    async with running(tmp_path, work, lambda job: (task(n) for n in range(2_000))) as run:
+        await run.engine.run()
+    assert len(run.finished) == 2_000
+    assert most <= 20 + 4 + 1
