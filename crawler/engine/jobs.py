@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from crawler.job_types.base import Job, Misfit
 from crawler.model import Counts, Outcome, Task, When
+from crawler.report.tally import job_outcome
 
 
 @dataclass(slots=True)
@@ -26,18 +27,8 @@ class JobRun:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst that happened; else the most that changed."""
-        counts = self.counts
-        for number, outcome in (
-            (counts.failed, Outcome.FAILED),
-            (counts.unknown, Outcome.UNKNOWN),
-            (counts.changed, Outcome.CHANGED),
-            (counts.new, Outcome.NEW),
-            (counts.unchanged, Outcome.UNCHANGED),
-        ):
-            if number:
-                return outcome
-        return Outcome.SKIPPED
+        """What its tasks came to, or would if it ended now."""
+        return job_outcome(self.counts)
 
     @property
     def well(self) -> bool:
