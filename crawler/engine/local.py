@@ -83,11 +83,6 @@ class Engine:
         self.storage_failed = self.storage_failed or message
         self.stop(message)
 
-    @property
-    def active(self) -> int:
-        """Attempts under way."""
-        return len(self._working)
-
     def _start_jobs(self) -> None:
         progressed = True
         while progressed:

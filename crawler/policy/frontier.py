@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
@@ -103,17 +103,6 @@ class Frontier(Generic[W]):
     def wakes_at(self) -> float | None:
         """When the next postponed task may start; ``None`` if none is postponed."""
         return self._postponed[0][0] if self._postponed else None
-
-    def drain(self) -> Iterator[W]:
-        """Take out everything that waits, in no particular order."""
-        while self._postponed:
-            yield self._postponed.pop()[2]
-        for slot in self._slots.values():
-            while slot.waiting:
-                self._waiting -= 1
-                yield slot.waiting.popleft()
-            slot.listed = False
-        self._rotation.clear()
 
     def _list(self, key: str, slot: Slot[W]) -> None:
         if not slot.listed and slot.waiting and slot.active < slot.limit:

@@ -72,16 +72,6 @@ def test_only_what_the_limit_and_the_waiting_leave_free_is_lent() -> None:
     assert waiting.take(0.0) == Item("a", 2)
 
 
-def test_drain_gives_everything_that_waits() -> None:
-    waiting = frontier(1)
-    items = {Item("a", 0), Item("b", 1), Item("b", 2)}
-    for item in items:
-        waiting.add(item, not_before=1.0 if item.number == 2 else None)
-    assert set(waiting.drain()) == items
-    assert len(waiting) == 0
-    assert waiting.take(9.0) is None
-
-
 @given(
     st.lists(
         st.one_of(
