@@ -16,7 +16,7 @@ worker_processes 1;
 daemon off;
 pid {home}/pid;
 error_log {home}/error.log warn;
-events {{ worker_connections 1024; }}
+events {{ worker_connections {connections}; }}
 http {{
   log_format statuses "$status";
   access_log {access_log};
@@ -26,7 +26,7 @@ http {{
   default_type application/octet-stream;
   client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
   fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
-  server {{ listen 127.0.0.1:{port} backlog=1024; root {root}; }}
+  server {{ listen {address}:{port} backlog=1024; root {root}; {locations} }}
 }}
 """
 
@@ -39,10 +39,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def nginx(root: Path, *, statuses: Path | None = None) -> Iterator[str]:
+def nginx(
+    root: Path,
+    *,
+    statuses: Path | None = None,
+    address: str = "127.0.0.1",
+    locations: str = "",
+    connections: int = 1024,
+) -> Iterator[str]:
     """Base URL of a running nginx. Raises FileNotFoundError where nginx is not installed.
 
-    ``statuses`` is where it writes the status of each answer, one a line.
+    ``statuses`` is where it writes the status of each answer, one a line; ``address`` what it listens on,
+    0.0.0.0 for every loopback alias; ``locations`` more of its configuration.
     """
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     if program is None:
@@ -53,7 +61,17 @@ def nginx(root: Path, *, statuses: Path | None = None) -> Iterator[str]:
         port = free_port()
         config = Path(home, "nginx.conf")
         access_log = "off" if statuses is None else f"{statuses} statuses"
-        config.write_text(CONFIG.format(home=home, port=port, root=root, access_log=access_log))
+        config.write_text(
+            CONFIG.format(
+                home=home,
+                port=port,
+                root=root,
+                access_log=access_log,
+                address=address,
+                locations=locations,
+                connections=connections,
+            )
+        )
         command = [program, "-c", str(config), "-e", f"{home}/error.log"]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:

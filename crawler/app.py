@@ -25,6 +25,7 @@ from crawler.options import Options
 from crawler.policy.redact import Redactor
 
 if TYPE_CHECKING:
+    from crawler.job_types.base import Sources
     from crawler.report.json_report import Report
     from crawler.signals import Signals
     from crawler.store.reader import Reader
@@ -75,6 +76,14 @@ def reader(prepared: Prepared) -> Iterator[Reader | None]:
     finally:
         if found is not None:
             found.close()
+
+
+def sources(prepared: Prepared) -> Sources:
+    """The rows and files of the manifest as they are now: nothing is fetched, and no job has run."""
+    from crawler.manifest.sources import ManifestSources
+
+    config = prepared.config
+    return ManifestSources(config.output_root, lambda job, outcomes: (), config.state_root / "plan")
 
 
 def run(options: Options, signals: Signals | None = None) -> Report:

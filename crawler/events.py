@@ -71,6 +71,26 @@ class JobFinished:
     outcome: Outcome
     counts: Counts
     reason: str | None = None
+    notes: tuple[str, ...] = ()  # what else should be known about it, e.g. that a limit was reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostPaused:
+    """Nothing is sent to the host for ``seconds``, because of how it answered."""
+
+    time: float
+    host: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostGivenUp:
+    """The host is taken for dead; the tasks that wait for it fail, retryable."""
+
+    time: float
+    host: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +120,16 @@ class Warned:
 
 
 Event = (
-    RunStarted | JobStarted | TaskRetried | TaskFinished | JobFinished | RunStopping | RunFinished | Warned
+    RunStarted
+    | JobStarted
+    | TaskRetried
+    | TaskFinished
+    | JobFinished
+    | HostPaused
+    | HostGivenUp
+    | RunStopping
+    | RunFinished
+    | Warned
 )
 
 

@@ -54,13 +54,25 @@ class When(StrEnum):
     ALWAYS = "always"
 
 
+class Robots(StrEnum):
+    """What robots.txt means to a task."""
+
+    IGNORE = "ignore"  # unless a host rule says otherwise
+    OBEY = "obey"  # what it disallows is a failure
+    SKIP = "skip"  # what it disallows is left out, and that is all right
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a source: its columns, and where it stands for error messages."""
+    """One row of a source: its columns, and where it stands for error messages.
+
+    ``own`` says that its format gives ``to``, ``checksum``, ``mirrors`` and ``headers`` their meaning.
+    """
 
     fields: Mapping[str, object]
     source: str
     line: int
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +172,7 @@ class Request:
 
     ``identity`` asks the server not to encode the body (downloads). ``idempotent`` says whether the
     request may be sent again without harm: by its method (RFC 9110 §9.2.2) or an idempotency key.
+    Without ``redirects`` a 3xx answer is given as it is.
     """
 
     method: str = "GET"
@@ -173,6 +186,7 @@ class Request:
     timeouts: Timeouts = Timeouts()
     idempotent: bool = True
     identity: bool = False
+    redirects: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +252,8 @@ class Task:
     known: Known | None = None
     mirrors: tuple[Request, ...] = ()  # requests for the same content elsewhere
     source: int = 0  # whom to ask in this attempt: 0 the request itself, n the n-th mirror
+    gentle: bool = False  # whether its host has the careful defaults of a crawl
+    robots: Robots = Robots.IGNORE
 
     @property
     def url(self) -> str:

@@ -14,6 +14,7 @@ from types import TracebackType
 
 import msgspec
 
+from crawler import __version__
 from crawler.config import Config
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobTable
@@ -21,10 +22,12 @@ from crawler.engine.local import Engine
 from crawler.engine.recovery import Intents, recover
 from crawler.errors import StorageFailed
 from crawler.events import RunFinished, RunStarted, RunStopping, Warned
+from crawler.job_types.crawling.rules import WarcRules
 from crawler.job_types.table import JOB_TYPES
 from crawler.listeners import Listeners
 from crawler.manifest.manifest import Manifest
 from crawler.manifest.sources import ManifestSources
+from crawler.net import descriptors
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.options import Options
@@ -36,7 +39,9 @@ from crawler.report.gauges import Gauges
 from crawler.report.json_report import Report
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
-from crawler.store.records import RunRecord
+from crawler.store.records import RunInfo, RunRecord
+from crawler.store.warc.archive import Archive
+from crawler.store.warc.exchange import Provenance, hide_credentials
 
 
 class Session:
@@ -56,6 +61,8 @@ class Session:
     async def __aenter__(self) -> Session:
         """Take the ledger's lock first: a second run must leave before it touches anything."""
         config, options = self._config, self._options
+        if not options.embedded:
+            descriptors.raise_limit()
         async with AsyncExitStack() as stack:
             self._ledger = Ledger.open(config.state_root, self._manifest.name, durability=config.durability)
             stack.push_async_callback(self._ledger.close)
@@ -69,10 +76,17 @@ class Session:
             stack.callback(self._files.close)
             self._listeners = Listeners(options, config, self._redactor)
             stack.callback(self._listeners.close)
+            self._shares = descriptors.share(
+                limit=descriptors.limit(),
+                taken=descriptors.in_use() + self._files.descriptors,
+                workers=config.workers,
+                total=config.connections.total,
+            )
             self._transport = AiohttpTransport(
                 self._transport_settings(), options.json_bytes or msgspec.json.encode
             )
             stack.push_async_callback(self._transport.close)
+            self._files.on_shortage(self._transport.close_idle)
             self._table = JobTable(self._manifest.jobs)
             self._stack = stack.pop_all()
         return self
@@ -98,7 +112,7 @@ class Session:
         )
         # A round that was broken off goes on whole; only one that came to its end has just failures left.
         only_failed = self._options.retry_failed and not info.continues
-        self._engine = Engine(self._table, self._bench(Intent(only_failed, self._options.force)))
+        self._engine = Engine(self._table, self._bench(Intent(only_failed, self._options.force), info))
         self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
         self._listeners.emit(
             RunStarted(
@@ -106,13 +120,15 @@ class Session:
                 run_id=self._run_id,
                 time=started,
                 jobs=tuple((run.job.name, run.job.type) for run in self._table),
-                workers=self._config.workers,
+                workers=self._shares.workers,
                 output=str(self._config.output_root),
             )
         )
         if info.continues:
             message = "the last run was broken off; this one continues it"
             self._listeners.emit(Warned(time=started, message=message))
+        if self._shares.lowered:
+            self._listeners.emit(Warned(time=started, message=self._shares.warning))
         tally, console = self._listeners.tally, self._listeners.console
         shown = progress.choose(
             self._config.progress, tally, self._gauges, console, self._redactor, total=self._total
@@ -171,7 +187,9 @@ class Session:
         return report
 
     def _verdict(self, number: int | None, storage: str | None) -> Verdict:
-        ending = Ending(bug=self._bug, storage=storage, signal=number, budget=self._budget)
+        ending = Ending(
+            bug=self._bug, storage=storage, signal=number, budget=self._budget or self._engine.budget
+        )
         tally = self._listeners.tally
         return decide(tally.total.tasks, tally.causes, ending)
 
@@ -188,17 +206,49 @@ class Session:
                 run_id=self._run_id,
                 finished=time.time(),
                 exit_code=verdict.code,
-                complete=self._table.ended and self._engine.stopping is None,
+                complete=self._table.ended and self._engine.stopping is None and self._engine.budget is None,
                 totals=self._listeners.tally.total,
             )
         )
         await self._ledger.close()
+
+    async def _open_archive(self, rules: WarcRules) -> Archive:
+        """The WARC files of one job, below the output root."""
+        config = self._config
+        archive = await Archive.open(
+            config.output_root,
+            rules.folder,
+            rules.name,
+            about=Provenance(
+                software=f"crawler/{__version__}",
+                manifest=self._manifest.name,
+                run_id=self._run_id,
+                robots="obey" if rules.robots else "ignore",
+                operator=rules.operator,
+            ),
+            durability=config.durability,
+            max_bytes=rules.max_bytes,
+            min_free_disk=config.min_free_disk,
+            redact=self._archived_header,
+        )
+        for each in archive.recovered:
+            message = f"{each.name}: an earlier run left it open; it was closed with what is whole of it"
+            self._listeners.emit(Warned(time=time.time(), message=message))
+        return archive
+
+    def _archived_header(self, name: bytes, value: bytes) -> bytes:
+        """A request header as an archive may show it."""
+        text = hide_credentials(name, value).decode("latin-1")
+        return self._redactor.text(text).encode("latin-1", "replace")
 
     def _transport_settings(self) -> TransportSettings:
         config = self._config
         return TransportSettings(
             keepalive=config.connections.keepalive,
             dns_cache=config.connections.dns_cache,
+            dns=config.connections.dns,
+            dns_threads=self._shares.dns_threads,
+            connections=self._shares.connections,
             tls_ca=config.tls.ca,
             tls_client_cert=config.tls.client_cert,
             tls_client_key=config.tls.client_key,
@@ -206,23 +256,33 @@ class Session:
             allow_private=config.allow_private,
         )
 
-    def _bench(self, intent: Intent) -> Bench:
+    def _bench(self, intent: Intent, info: RunInfo) -> Bench:
         return Bench(
             run_id=self._run_id,
             types=JOB_TYPES,
-            sources=ManifestSources(self._config.output_root, self._ledger.produced),
+            sources=ManifestSources(
+                self._config.output_root,
+                self._ledger.produced,
+                self._config.state_root / f"{self._manifest.name}.rows",
+            ),
             transport=self._transport,
             files=self._files,
             ledger=self._ledger,
             gauges=self._gauges,
             emit=self._listeners.emit,
             redact=self._redactor.text,
-            concurrency=self._manifest.host_rules(self._config.connections.per_host).concurrency,
+            conceals=self._redactor.holds,
+            hosts=self._manifest.host_rules(self._config.connections.per_host),
             monotonic=asyncio.get_running_loop().time,
             wall=time.time,
             random=random.random,
-            workers=self._config.workers,
+            workers=self._shares.workers,
             queue=self._config.queue,
             chunk_size=self._config.chunk_size,
             intent=intent,
+            bandwidth=self._config.bandwidth,
+            budget=self._manifest.budget,
+            open_archive=self._open_archive,
+            idle=info.idle,
+            continues=info.continues,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,11 @@ def test_the_example_equals_the_built_in_defaults() -> None:
 
 def test_the_example_names_every_key_and_explains_each() -> None:
     lines = EXAMPLE.read_text().splitlines()
-    for path, _ in variables().values():
-        (line,) = [line for line in lines if line.lstrip("# ").startswith(f"{path[-1]}:")]
-        assert "# " in line or path[-1] in {"connections", "timeout", "retry", "tls", "log"}, line
+    for name, times in Counter(path[-1] for path, _ in variables().values()).items():
+        named = [line for line in lines if line.lstrip("# ").startswith(f"{name}:")]
+        assert len(named) == times, name
+        for line in named:
+            assert "# " in line or name in {"connections", "timeout", "retry", "tls", "log"}, line
 
 
 def test_without_any_source_the_built_in_values_hold() -> None:

@@ -36,6 +36,8 @@ ROWS = {
     "images.csv": "id,image_url\n1,https://example.org/1.png\n",
     "ids.jsonl": '{"id": 1}\n',
     "failed.jsonl": '{"url": "https://example.org/a"}\n',
+    "photos.csv": "image_url,album,sha256,mirror_1,mirror_2,page\nhttps://example.org/1.png,a,,,,\n",
+    "SHA256SUMS": "",
 }
 
 

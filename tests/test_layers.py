@@ -29,6 +29,7 @@ LEVELS = {
     "job_types": 7,
     "net": 6,
     "store": 6,
+    "pages": 6,
     "report": 5,
     "events": 4,
     "policy": 4,
@@ -38,7 +39,13 @@ LEVELS = {
     "model": 0,
 }
 # Libraries with one home each, so that each can be replaced in one place.
-HOMES = {"aiohttp": {"net", "demo"}, "sqlite3": {"store"}, "click": {"cli"}, "tqdm": {"report"}}
+HOMES = {
+    "aiohttp": {"net", "demo"},
+    "sqlite3": {"store"},
+    "click": {"cli"},
+    "tqdm": {"report"},
+    "lxml": {"pages"},
+}
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "handler", "data", "info", "common", "misc"}
 
 PURE_ROOMS = ("policy", "syntax")
@@ -46,6 +53,7 @@ PURE_LIBRARIES = {
     *(
         "__future__",
         "abc",
+        "array",
         "base64",
         "binascii",
         "bisect",
@@ -61,6 +69,8 @@ PURE_LIBRARIES = {
         "annotated_types",
         "jinja2",
         "markupsafe",
+        "protego",
+        "publicsuffixlist",
         "pydantic",
         "pydantic_core",
         "typing_extensions",
@@ -69,7 +79,7 @@ PURE_LIBRARIES = {
     ),
 }
 CLOCKS = {"now", "today", "utcnow"}  # of datetime and date
-SLOW_TO_IMPORT = {"aiohttp", "aiofiles", "tqdm", "sqlite3"}
+SLOW_TO_IMPORT = {"aiohttp", "aiofiles", "tqdm", "sqlite3", "lxml", "pyarrow"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,12 @@ def _plan() -> click.Command:
     return command
 
 
+def _explain() -> click.Command:
+    from crawler.cli.explain import command
+
+    return command
+
+
 def _status() -> click.Command:
     from crawler.cli.status import command
 
@@ -70,6 +76,7 @@ COMMANDS: dict[str, tuple[str, Callable[[], click.Command]]] = {
     "run": ("Do the work of a manifest.", _run),
     "check": ("Validate manifests; touches no network.", _check),
     "plan": ("Show what a run would do; touches no network.", _plan),
+    "explain": ("Say what applies to one URL, and why; touches no network.", _explain),
     "status": ("Show the last runs and what they left undone.", _status),
     "failures": ("Print the failed tasks as JSONL, itself a row source.", _failures),
     "verify": ("Hash again the files that the ledger calls done.", _verify),
@@ -111,7 +118,7 @@ class Commands(click.Group):
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 manifest or usage, 3 disk or ledger, 4 failed for good, 5 try again later, "
-    "6 already running, 7 deadline, 130/143 signal.",
+    "6 already running, 7 deadline or budget, 130/143 signal.",
 )
 @click.version_option(__version__, prog_name="crawler")
 def cli() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
 from crawler.model import RetryRule, Timeouts
-from crawler.syntax.fields import Duration, HostMap, RetrySpec, Size, Spec, TimeoutSpec
+from crawler.syntax.fields import Duration, HostMap, OptionalByteRate, RetrySpec, Size, Spec, TimeoutSpec
 from crawler.syntax.schema import json_schema
 from crawler.syntax.template import Text
 from crawler.syntax.urls import problem
@@ -61,7 +61,13 @@ class Connections(Spec):
 
     per_host: int = Field(4, ge=1, description="Connections to one host at once.")
     keepalive: Duration = Field(15.0, description="How long an idle connection is kept; 0 keeps none.")
+    total: int | None = Field(
+        None, ge=1, description="Open connections at most, idle ones included; null: what open files allow."
+    )
     dns_cache: Duration = Field(300.0, description="How long a resolved name is believed; 0 asks each time.")
+    dns: Literal["auto", "system"] = Field(
+        "auto", description="Who resolves names: auto is aiodns if it is installed, else the system."
+    )
 
 
 class Tls(Spec):
@@ -115,6 +121,9 @@ class Config(Spec):
     log: LogSettings = Field(LogSettings(), description="Which messages are shown, and how.")
     progress: Literal["auto", "bar", "plain", "none"] = Field(
         "auto", description="Progress display; auto is a bar on a terminal and lines elsewhere."
+    )
+    bandwidth: OptionalByteRate = Field(
+        None, description="Bytes a second of all transfers together; 0 or null is no limit."
     )
     hosts: HostMap = Field(default_factory=dict, description="Rules by host pattern, as in a manifest.")
 

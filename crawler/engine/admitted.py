@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 from crawler.engine.attempt import Moved
 from crawler.engine.jobs import JobRun
@@ -14,10 +14,17 @@ from crawler.job_types.base import Gauge, JobType
 from crawler.model import Checkpoint, Known, Task
 from crawler.net.transport import Transport
 from crawler.policy import urls
+from crawler.policy.budget import Budget
+from crawler.policy.hosts import HostRules
 from crawler.policy.mirrors import Sources
 from crawler.policy.rounds import Intent
 from crawler.store.files import Files
 from crawler.store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from crawler.engine.errands import Errand
+    from crawler.job_types.crawling.rules import WarcRules
+    from crawler.store.warc.archive import Archive
 
 
 @dataclass(slots=True, eq=False)
@@ -33,11 +40,22 @@ class Admitted:
     borrowed: int = 0  # of the same host, beside its own
     began: float = 0.0  # the attempt under way
     sources: Sources | None = None  # where there are mirrors
+    errand: Errand | None = None  # what it is done for, if not for itself
 
     @property
     def slot(self) -> str:
         """The host whose politeness the task counts on now."""
         return self.task.slot
+
+    @property
+    def gentle(self) -> bool:
+        """Whether its host has the careful defaults of a crawl."""
+        return self.task.gentle
+
+    @property
+    def asks(self) -> str:
+        """The URL that the next attempt begins with."""
+        return self.task.hop.url if self.task.hop is not None else self.task.asked.url
 
     def follow(self, moved: Moved) -> None:
         """A redirect led to another host: the same attempt goes on there."""
@@ -90,7 +108,8 @@ class Bench:
     gauges: Gauges
     emit: Callable[[Event], None]
     redact: Callable[[str], str]
-    concurrency: Callable[[str], int]
+    conceals: Callable[[str], bool]  # whether a text holds a secret
+    hosts: HostRules
     monotonic: Callable[[], float]
     wall: Callable[[], float]
     random: Callable[[], float]
@@ -98,3 +117,8 @@ class Bench:
     queue: int
     chunk_size: int
     intent: Intent
+    open_archive: Callable[[WarcRules], Coroutine[None, None, Archive]]
+    bandwidth: float | None = None  # bytes a second, of all transfers together
+    budget: Budget = field(default_factory=Budget)
+    idle: float | None = None  # seconds since an earlier run may have sent something; None: there was none
+    continues: bool = False  # whether this run goes on with a round that was broken off

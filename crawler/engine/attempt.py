@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from crawler.errors import StorageFailed, TaskError
-from crawler.job_types.base import JobType, Tools
+from crawler.job_types.base import Tools
 from crawler.model import ErrorClass, Failure, Hop, Outcome, Result, Task
 from crawler.net.transport import MovedAway
 from crawler.policy import retry
@@ -20,10 +22,12 @@ class Moved:
     slot: str
 
 
-async def attempt(job_type: JobType, task: Task, tools: Tools) -> Result | Moved:
+async def attempt(
+    perform: Callable[[Task, Tools], Awaitable[Any]], task: Task, tools: Tools
+) -> Result | Moved:
     """Perform the task; cancellation is the only thing that gets out."""
     try:
-        result = await job_type.perform(task, tools)
+        result = await perform(task, tools)
     except MovedAway as moved:
         return Moved(moved.hop, moved.slot)
     except TaskError as error:

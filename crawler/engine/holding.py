@@ -11,8 +11,11 @@ from crawler.policy.frontier import Frontier
 class Holding:
     """Takes from the frontier and gives back exactly once; ``freed`` is called after each giving back."""
 
-    def __init__(self, frontier: Frontier[Admitted], freed: Callable[[], None]) -> None:
+    def __init__(
+        self, frontier: Frontier[Admitted], monotonic: Callable[[], float], freed: Callable[[], None]
+    ) -> None:
         self._frontier = frontier
+        self._monotonic = monotonic
         self._freed = freed
 
     def leave(self, admitted: Admitted) -> None:
@@ -20,12 +23,12 @@ class Holding:
         if admitted.on_host:
             self.give_back(admitted, admitted.borrowed)
             admitted.on_host = False
-            self._frontier.release(admitted.slot)
+            self._frontier.release(admitted, self._monotonic())
             self._freed()
 
     def borrow(self, admitted: Admitted, wanted: int) -> int:
         """More of the task's host, as far as nobody else waits for it; how much was granted."""
-        granted = self._frontier.borrow(admitted.slot, wanted) if admitted.on_host and wanted > 0 else 0
+        granted = self._frontier.borrow(admitted, wanted) if admitted.on_host and wanted > 0 else 0
         admitted.borrowed += granted
         return granted
 
@@ -33,5 +36,5 @@ class Holding:
         """Free some of what the attempt borrowed."""
         for _ in range(min(count, admitted.borrowed)):
             admitted.borrowed -= 1
-            self._frontier.release(admitted.slot)
+            self._frontier.give_back(admitted)
             self._freed()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from crawler.job_types.base import Job, Misfit
+from crawler.engine.growth import JobSite
+from crawler.job_types.base import Fetch, Job, Misfit
 from crawler.model import Counts, Outcome, Task, When
+from crawler.policy.budget import Spending
 from crawler.report.tally import job_outcome
 
 
@@ -15,15 +17,21 @@ class JobRun:
     """One job while the run goes on."""
 
     job: Job
-    source: Iterator[Task | Misfit] | None = None  # None: not started, or exhausted
+    source: Iterator[Task | Misfit | Fetch] | None = None  # None: not started, or exhausted
     started: bool = False
     reached: bool = True  # whether this round came to it before
     remembered: bool = True  # whether the ledger knows any of its tasks
     ended: bool = False
     open: int = 0  # tasks admitted and not yet settled
+    resting: bool = False  # its source has nothing to give just now
+    concluding: bool = False
+    site: JobSite | None = None  # of a job that grows
     ordinal: int = 0
     counts: Counts = field(default_factory=Counts)
+    spent: Spending = field(default_factory=Spending)
+    cut: str | None = None  # the bound of its budget that ended it before its time
     reason: str | None = None  # why it was left out
+    notes: list[str] = field(default_factory=list)
 
     @property
     def outcome(self) -> Outcome:
@@ -33,12 +41,18 @@ class JobRun:
     @property
     def well(self) -> bool:
         """Whether jobs that need this one, ``when: success``, may start."""
-        return self.ended and self.reason is None and not (self.counts.failed or self.counts.unknown)
+        bad = self.counts.failed or self.counts.unknown or self.cut
+        return self.ended and self.reason is None and not bad
 
     @property
     def news(self) -> bool:
         """Whether it brought anything that was not there before."""
         return bool(self.counts.new or self.counts.changed)
+
+    @property
+    def readable(self) -> bool:
+        """Whether its source may give something now."""
+        return self.source is not None and not self.resting
 
     def count(self, outcome: Outcome) -> None:
         """One more task ended so."""
@@ -50,7 +64,7 @@ class JobTable:
     """Every job of the run, in manifest order."""
 
     def __init__(self, jobs: Iterable[Job]) -> None:
-        self.runs = {job.name: JobRun(job) for job in jobs}
+        self.runs = {job.name: JobRun(job, spent=Spending(job.budget)) for job in jobs}
 
     def __getitem__(self, name: str) -> JobRun:
         return self.runs[name]
@@ -62,6 +76,11 @@ class JobTable:
     def ended(self) -> bool:
         """Whether every job has ended or was left out."""
         return all(run.ended for run in self)
+
+    @property
+    def cut(self) -> str | None:
+        """The first budget that ended a job before its time, or ``None``."""
+        return next((f"{run.cut} of job {run.job.name}" for run in self if run.cut), None)
 
     def startable(self) -> Iterator[tuple[JobRun, str | None]]:
         """Jobs whose needs have all ended, each with the reason to leave it out, or ``None`` to start."""

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import Moved, attempt
+from crawler.engine.budgets import Budgets
+from crawler.engine.concluding import conclude
 from crawler.engine.holding import Holding
+from crawler.engine.intake import Intake
 from crawler.engine.jobs import JobRun, JobTable
+from crawler.engine.manners import Manners, given_up_result
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
 from crawler.engine.settle import Settler
-from crawler.events import JobStarted, TaskRetried
-from crawler.job_types.base import Misfit, Tools
-from crawler.model import ErrorClass, Outcome, Result, Task
-from crawler.net.counting import SENT, Sent
+from crawler.events import TaskRetried
+from crawler.job_types.base import Tools
+from crawler.model import ErrorClass, Outcome, Result
+from crawler.net.traffic import TRAFFIC, Traffic
 from crawler.policy import retry
-from crawler.policy.frontier import Frontier
 
-# How many tasks the reader takes from one job before it looks at the next and lets the loop breathe.
-READ_AHEAD = 64
-# The frontier holds this many times the ready queue's bound, so that the hosts behind a slow one in
-# the file are seen; memory is bounded by it and not by the manifest.
-FRONTIER_FACTOR = 4
 # On a stop: seconds that short tasks get to end by themselves, and seconds after which even a request
 # that must not be repeated is given up. Contract §6 allows 20 s for the whole.
 SOFT_STOP = 2.0
@@ -39,25 +36,37 @@ class Engine:
     def __init__(self, table: JobTable, bench: Bench) -> None:
         self._table = table
         self._bench = bench
-        self._frontier: Frontier[Admitted] = Frontier(bench.concurrency)
         self._ready: asyncio.Queue[Admitted] = asyncio.Queue(bench.queue)
-        self._room = bench.queue * FRONTIER_FACTOR
-        self._wake_reader = asyncio.Event()
         self._wake_feeder = asyncio.Event()
         self._idle = asyncio.Event()
         self._over = asyncio.Event()
         self._working: dict[asyncio.Task[None], Admitted] = {}
+        self._beside: set[asyncio.Task[None]] = set()  # jobs that conclude, hosts that are given up
         self._settler = Settler(bench, self._task_ended)
-        self._holding = Holding(self._frontier, self._wake_feeder.set)
+        self._manners = Manners(bench, self._host_given_up)
+        self._frontier = self._manners.frontier
+        self._holding = Holding(self._frontier, bench.monotonic, self._wake_feeder.set)
         self._mirrors = Mirrors()
         self._once = Once()
+        self._intake = Intake(
+            table,
+            bench,
+            self._frontier,
+            self._settler,
+            self._mirrors,
+            self._wake_feeder.set,
+            self._job_ended,
+        )
+        self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self.stopping: str | None = None
         self.storage_failed: str | None = None
+        self.budget: str | None = None  # the bound that ended the run, or a job, before its time
+        self.bug: BaseException | None = None
 
     async def run(self) -> None:
         """Return when every job has ended, or after ``stop`` when every worker rests."""
         self._start_jobs()
-        loops = [asyncio.create_task(self._read()), asyncio.create_task(self._feed())]
+        loops = [asyncio.create_task(self._intake.run()), asyncio.create_task(self._feed())]
         workers = [asyncio.create_task(self._work()) for _ in range(self._bench.workers)]
         over = asyncio.create_task(self._over.wait())
         try:
@@ -66,8 +75,11 @@ class Engine:
                 await _end(loops)
                 await self._rest(workers)
         finally:
-            await _end([over, *loops, *workers])
+            await _end([over, *loops, *workers, *self._beside])
+        self._manners.keep()
         await self._settler.rest()
+        if self.bug is not None:
+            raise self.bug
         for task in (*loops, *workers):
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
@@ -83,63 +95,14 @@ class Engine:
         self.storage_failed = self.storage_failed or message
         self.stop(message)
 
+    def _spend_out(self, bound: str) -> None:
+        self.budget = self.budget or bound
+        self.stop(bound)
+
     def _start_jobs(self) -> None:
-        progressed = True
-        while progressed:
-            progressed = False
-            for run, reason in list(self._table.startable()):
-                progressed = True
-                if reason is not None:
-                    self._settler.leave_out(run, reason)
-                    continue
-                run.started = True
-                self._settler.begin_job(run)
-                self._bench.emit(JobStarted(time=self._bench.wall(), job=run.job.name))
-                job_type = self._bench.types[run.job.type]
-                run.source = iter(job_type.tasks(run.job, self._bench.sources))
-        self._wake_reader.set()
+        self._intake.start_jobs()
         if self._table.ended:
             self._over.set()
-
-    async def _read(self) -> None:
-        """Admit tasks, a few from each started job in turn, while the frontier has room."""
-        while True:
-            self._wake_reader.clear()
-            reading = [run for run in self._table if run.source is not None]
-            if not reading or len(self._frontier) >= self._room:
-                await self._wake_reader.wait()
-                continue
-            for run in reading:
-                await self._settler.keep_up()
-                await self._read_some(run)
-            await asyncio.sleep(0)
-
-    async def _read_some(self, run: JobRun) -> None:
-        source = run.source
-        assert source is not None
-        try:
-            if self._bench.sources.may_block(run.job):
-                found = await asyncio.to_thread(lambda: list(itertools.islice(source, 1)))
-            else:
-                found = list(itertools.islice(source, READ_AHEAD))
-        except Exception as error:
-            run.source = None
-            self._settler.broken_source(run, error)
-            return
-        if not found:
-            run.source = None
-            self._end_job_if_done(run)
-        for item in found:
-            self._admit(run, item)
-
-    def _admit(self, run: JobRun, item: Task | Misfit) -> None:
-        run.open += 1
-        task = self._settler.admit(run, item)
-        if task is not None:
-            admitted = Admitted(task, run)
-            self._mirrors.begin(admitted)
-            self._frontier.add(admitted)
-            self._wake_feeder.set()
 
     async def _feed(self) -> None:
         """Move tasks that may start now from the frontier into the ready queue."""
@@ -159,33 +122,51 @@ class Engine:
     async def _work(self) -> None:
         me = asyncio.current_task()
         assert me is not None
-        sent = Sent()
-        SENT.set(sent)
+        traffic = Traffic()
+        TRAFFIC.set(traffic)
         while self.stopping is None:
             admitted = await self._ready.get()
+            if not self._begins(admitted):
+                self._wake_feeder.set()
+                continue
             self._working[me] = admitted
             try:
-                before = sent.requests
-                ended = await self._attempt(admitted)
-                admitted.requests += sent.requests - before
+                before = traffic.requests
+                ended = await self._attempt(admitted, traffic)
+                requests = traffic.requests - before
             finally:
                 del self._working[me]
                 if not self._working:
                     self._idle.set()
+            admitted.requests += requests
             self._holding.leave(admitted)
-            self._dispose(admitted, ended)
+            self._budgets.sent(admitted.run, max(0, requests - 1))  # the first was counted as it began
+            self._dispose(admitted, ended, traffic)
             self._wake_feeder.set()
-            if len(self._frontier) < self._room:
-                self._wake_reader.set()
+            self._intake.wake()
             await self._settler.keep_up()
 
-    async def _attempt(self, admitted: Admitted) -> Result | Moved:
+    def _begins(self, admitted: Admitted) -> bool:
+        """Whether the attempt begins now: its job may be over, its host paused since it was taken."""
+        if admitted.run.cut is not None and admitted.errand is None:
+            self._frontier.withdraw(admitted)
+            self._let_go(admitted)
+            return False
+        if self._frontier.begin(admitted, self._bench.monotonic()):
+            self._budgets.sent(admitted.run)
+            return True
+        if (why := self._frontier.put_back(admitted)) is not None:
+            self._fail_unreached(admitted, why)
+        return False
+
+    async def _attempt(self, admitted: Admitted, traffic: Traffic) -> Result | Moved:
         bench, task = self._bench, admitted.task
         admitted.began = bench.monotonic()
         if not admitted.attempts:
             admitted.started = admitted.began
         admitted.attempts += 1
         admitted.on_host = True
+        self._manners.follow(admitted, traffic, self._budgets.meter(admitted))
         if not task.request.idempotent:
             await bench.ledger.sending(task.job, task.key, bench.redact(task.url))
         gauge = bench.gauges.open(task.target or task.url)
@@ -199,17 +180,22 @@ class Engine:
             borrow=partial(self._holding.borrow, admitted),
             give_back=partial(self._holding.give_back, admitted),
             once=self._once.get,
+            site=admitted.run.site,
+            sitemaps=self._intake.robots.sitemaps,
         )
+        errand = admitted.errand
+        perform = errand.perform if errand is not None else bench.types[admitted.run.job.type].perform
         try:
-            return await attempt(bench.types[admitted.run.job.type], task, tools)
+            return await attempt(perform, task, tools)
         finally:
             gauge.close()
 
-    def _dispose(self, admitted: Admitted, ended: Result | Moved) -> None:
+    def _dispose(self, admitted: Admitted, ended: Result | Moved, traffic: Traffic) -> None:
         """Back to the frontier, or settled."""
+        self._manners.heard(admitted, ended, traffic)
         if isinstance(ended, Moved):
             admitted.follow(ended)
-            self._frontier.add(admitted, first=True)
+            self._intake.admit(admitted, first=True)
             return
         failure, task = ended.failure, admitted.task
         if failure is None:
@@ -231,15 +217,17 @@ class Engine:
                 return
         if failure is not None and failure.kind is ErrorClass.STORAGE:
             self.fail_storage(failure.message)
-        self._settler.settle(admitted, ended)
+        self._intake.settle(admitted, ended)
 
     def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:
         assert ended.failure is not None
-        task = admitted.task
+        task, now = admitted.task, self._bench.monotonic()
         if not task.request.idempotent:
             self._bench.ledger.not_sending(task.job, task.key)
         admitted.begin_again(self._settler.progress(task))
-        self._frontier.add(admitted, not_before=self._bench.monotonic() + delay)
+        if self._frontier.add(admitted, now=now, not_before=now + delay) is not None:
+            self._intake.settle(admitted, ended)  # its host is given up; its own failure says more than that
+            return
         self._bench.emit(
             TaskRetried(
                 time=self._bench.wall(),
@@ -254,14 +242,61 @@ class Engine:
             )
         )
 
-    def _task_ended(self, run: JobRun) -> None:
-        run.open -= 1
-        self._end_job_if_done(run)
+    def _host_given_up(self, key: str, why: str) -> None:
+        """Fail what waits for a dead host, a few at a time."""
 
-    def _end_job_if_done(self, run: JobRun) -> None:
-        if run.started and not run.ended and run.source is None and not run.open:
-            self._settler.end_job(run)
-            self._start_jobs()
+        async def fail() -> None:
+            for admitted in self._frontier.drain(key):
+                self._fail_unreached(admitted, why)
+                await self._settler.keep_up()
+            self._intake.wake()
+
+        self._run_beside(fail())
+
+    def _fail_unreached(self, admitted: Admitted, why: str) -> None:
+        self._intake.settle(admitted, given_up_result(why, admitted.slot))
+
+    def _let_go(self, admitted: Admitted) -> None:
+        """A task that is left for another run: its job's budget is spent."""
+        admitted.run.open -= 1
+        self._intake.look_at(admitted.run)
+
+    def _task_ended(self, run: JobRun, outcome: Outcome) -> None:
+        run.open -= 1
+        if outcome is Outcome.FAILED:
+            self._budgets.failed(run)
+        self._intake.look_at(run)
+
+    def _job_ended(self, run: JobRun) -> None:
+        """Every task of the job has ended: let it conclude, and those that need it start."""
+        if run.site is None:
+            self._close_job(run)
+        else:
+            self._run_beside(self._conclude(run))
+
+    async def _conclude(self, run: JobRun) -> None:
+        refused = await conclude(run, self._bench, self._settler)
+        if refused is None:
+            self._close_job(run)
+        else:
+            self.fail_storage(str(refused))
+
+    def _close_job(self, run: JobRun) -> None:
+        if run.cut is not None:
+            self.budget = self.budget or f"{run.cut} of job {run.job.name}"
+        self._settler.end_job(run)
+        self._start_jobs()
+
+    def _run_beside(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside_ended)
+
+    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.bug = error
+            self.stop("a bug in the program")
 
     async def _rest(self, workers: list[asyncio.Task[None]]) -> None:
         """Give running tasks a moment, then cancel: those that may be repeated first."""

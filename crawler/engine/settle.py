@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -14,7 +13,7 @@ from crawler.engine.jobs import JobRun
 from crawler.events import JobFinished, TaskFinished
 from crawler.job_types.base import Misfit
 from crawler.model import Checkpoint, ErrorClass, Failure, Known, Outcome, Result, Task
-from crawler.policy.names import fold, twin
+from crawler.policy.owning import with_own_target, without_secrets_in_key
 from crawler.policy.rounds import Standing, standing
 from crawler.store.records import TaskRecord
 
@@ -27,7 +26,7 @@ class Settler:
     ``ended`` is called once a task's record is committed; only then is it counted and told.
     """
 
-    def __init__(self, bench: Bench, ended: Callable[[JobRun], None]) -> None:
+    def __init__(self, bench: Bench, ended: Callable[[JobRun, Outcome], None]) -> None:
         self._bench = bench
         self._ended = ended
         self._behind = 0  # ends that are queued for the ledger
@@ -46,7 +45,7 @@ class Settler:
         if isinstance(item, Misfit):
             self._settle_misfit(run, item)
             return None
-        task = self._with_own_target(run, self._without_secrets_in_key(item))
+        task = self._with_own_target(run, without_secrets_in_key(item, self._bench.redact))
         if task is None:
             return None
         known = self._bench.ledger.find(task.job, task.key) if run.remembered else None
@@ -78,33 +77,12 @@ class Settler:
             return known
         return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
 
-    def _without_secrets_in_key(self, task: Task) -> Task:
-        """The ledger's key may be made of a URL, and that of a token: a hash then tells such keys apart."""
-        shown = self._bench.redact(task.key)
-        if shown == task.key:
-            return task
-        return replace(task, key=f"{shown} ~{hashlib.sha256(task.key.encode()).hexdigest()[:16]}")
-
     def _with_own_target(self, run: JobRun, task: Task) -> Task | None:
-        """Give every target to one task: a twin by case or Unicode form gets a name of its own."""
-        if task.target is None:
+        """The task with a target that is its own; ``None`` if it ended, for there is none."""
+        task, twice = with_own_target(task, self._bench.ledger.claim_target)
+        if twice is None:
             return task
-        claim = self._bench.ledger.claim_target
-        owner = claim(fold(task.target), task.job, str(task.ordinal), task.target)
-        if owner is None:
-            return task
-        if owner != task.target:
-            renamed = replace(task, target=twin(task.target), key=twin(task.key))
-            assert renamed.target is not None
-            if (
-                self._bench.ledger.claim_target(fold(renamed.target), task.job, renamed.key, renamed.target)
-                is None
-            ):
-                return renamed
-        message = f"another task of this run already writes {task.target!r}; give one of them another `to`"
-        failure = Failure(kind=ErrorClass.EXISTS, message=message, retryable=False)
-        duplicate = replace(task, key=f"{task.key} #{task.ordinal}")
-        self.settle(Admitted(duplicate, run), Result(outcome=Outcome.FAILED, failure=failure))
+        self.settle(Admitted(task, run), Result(outcome=Outcome.FAILED, failure=twice))
         return None
 
     def settle(self, admitted: Admitted, result: Result) -> None:
@@ -118,7 +96,7 @@ class Settler:
             key=task.key,
             url=bench.redact(task.url),
             ordinal=task.ordinal,
-            target=task.target,
+            target=saved.target if saved else task.target,
             outcome=result.outcome,
             status=result.status,
             attempts=admitted.attempts,
@@ -158,7 +136,7 @@ class Settler:
         bench = self._bench
         record = TaskRecord(
             job=misfit.job,
-            key=f"row {misfit.ordinal}",
+            key=misfit.key,
             url=bench.redact(misfit.url),
             ordinal=misfit.ordinal,
             outcome=Outcome.FAILED,
@@ -185,14 +163,14 @@ class Settler:
                 ordinal=task.ordinal,
                 url=task.url,
                 method=task.request.method,
-                target=task.target,
+                target=result.saved.target if result.saved else task.target,
                 result=result,
                 seconds=seconds,
                 attempts=admitted.attempts,
                 requests=admitted.requests,
             )
         )
-        self._ended(run)
+        self._ended(run, result.outcome)
 
     def _deliver_misfit(self, run: JobRun, misfit: Misfit, result: Result) -> None:
         run.count(Outcome.FAILED)
@@ -201,7 +179,7 @@ class Settler:
                 time=self._bench.wall(),
                 run_id=self._bench.run_id,
                 job=misfit.job,
-                task=f"row {misfit.ordinal}",
+                task=misfit.key,
                 ordinal=misfit.ordinal,
                 url=misfit.url,
                 method="",
@@ -212,7 +190,7 @@ class Settler:
                 requests=0,
             )
         )
-        self._ended(run)
+        self._ended(run, Outcome.FAILED)
 
     def broken_source(self, run: JobRun, error: Exception) -> None:
         """The job's own expansion raised: a bug, told as one failed task; the job's others go on."""
@@ -236,6 +214,7 @@ class Settler:
                 outcome=run.outcome,
                 counts=run.counts,
                 reason=run.reason,
+                notes=tuple(run.notes),
             )
         )
 

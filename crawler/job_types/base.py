@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
-from crawler.model import Checkpoint, Failure, Outcome, RetryRule, Row, Task, Timeouts, When
+from crawler.crawled import Found, Page, Queued
+from crawler.model import (
+    Checkpoint,
+    Failure,
+    Known,
+    Outcome,
+    Request,
+    RetryRule,
+    Row,
+    Saved,
+    Task,
+    Timeouts,
+    When,
+)
 from crawler.net.transport import Transport
+from crawler.policy.budget import Budget
 from crawler.store.files import Files
+
+if TYPE_CHECKING:
+    from crawler.job_types.crawling.rules import WarcRules
+    from crawler.store.warc.archive import Archive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +45,7 @@ class Job:
     retry: RetryRule = field(default_factory=RetryRule)
     values: Mapping[str, object] = field(default_factory=dict)  # what ${…} may name, known at load
     folder: Path = Path()  # the manifest's folder; relative paths start here
+    budget: Budget = field(default_factory=Budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +57,32 @@ class Misfit:
     url: str
     failure: Failure
 
+    @property
+    def key(self) -> str:
+        """What the ledger knows it by."""
+        return f"row {self.ordinal}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetch:
+    """Something to be fetched into a file of the state folder before the job's next task can be told.
+
+    Whoever draws tasks fetches ``url`` by ``request`` into ``into``, whose folder may have to be made, and
+    only then asks for the next one; if there is no such file by then, it failed and was reported.
+    """
+
+    job: str
+    url: str
+    request: Request
+    into: Path
+
 
 class Sources(Protocol):
     """Where a job's tasks come from when they are not written in the manifest itself."""
 
     output: Path
 
-    def rows(self, job: Job) -> Iterator[Row | Misfit]:
+    def rows(self, job: Job) -> Iterator[Row | Misfit | Fetch]:
         """The rows of the job's ``from``, read lazily, one at a time."""
 
     def may_block(self, job: Job) -> bool:
@@ -77,9 +115,59 @@ def _nothing_borrowed(count: int) -> None:
     """Nothing is to be returned."""
 
 
+def _no_sitemaps(origin: str) -> Sequence[str]:
+    """Nobody read a robots.txt."""
+    return ()
+
+
 async def _each_time(key: str, work: Callable[[], Awaitable[Any]]) -> Any:
     """Nothing is shared between attempts."""
     return await work()
+
+
+class Site(Protocol):
+    """What one growing job has found and remembers; all of it survives the run."""
+
+    def page(self, fingerprint: int) -> Page | None:
+        """What is remembered of a URL from earlier rounds or runs."""
+
+    def knows(self, fingerprint: int) -> bool:
+        """Whether the URL was recorded in this run already; ``False`` may only mean that it must be asked."""
+
+    def found(self, fingerprints: Sequence[int]) -> Sequence[Found]:
+        """Those of the URLs that were found before, in this round or the last one."""
+
+    def same_body(self, digest: str) -> Page | None:
+        """A page whose archived body has this sha256."""
+
+    def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
+        """Write down what a URL is and what it led to; each URL is taken once, PAGEs up to ``most_pages``.
+
+        To be called before the page's file gets its name: what is named was recorded.
+        """
+
+    def claim(self, target: str, owner: str) -> str:
+        """The target, or another name for it where it belongs to another URL."""
+
+    moved: int  # bytes of bodies in this round
+
+    def known(self, page: Page) -> Known | None:
+        """What the ledger knows of the page's task and its file."""
+
+    async def archive(self, rules: WarcRules) -> Archive:
+        """The job's archive, opened at the first call; the engine closes it."""
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Count what was not followed, and why; the job's end tells it."""
+
+    def pages(self) -> Iterator[Page]:
+        """Every page that this round has answered."""
+
+    def converted(self, page: Page, saved: Saved) -> None:
+        """The links in the page's file were rewritten."""
+
+    def named(self, key: str) -> None:
+        """A file that is nobody's task, opened under this key, has its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +185,8 @@ class Tools:
     give_back: Callable[[int], None] = _nothing_borrowed  # so many of them are over
     # The outcome of work that attempts share: by its key it is done once a run, unless it fails.
     once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
+    site: Site | None = None  # of a job that grows
+    sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
 
 
 class JobType(Protocol):
@@ -106,7 +196,7 @@ class JobType(Protocol):
     spec: ClassVar[type[Any]]
     timeouts: ClassVar[Timeouts]  # built-in limits of this type, before config, defaults and job
 
-    def tasks(self, job: Job, sources: Sources) -> Iterable[Task | Misfit]:
+    def tasks(self, job: Job, sources: Sources) -> Iterable[Task | Misfit | Fetch]:
         """The job's tasks, lazily; the same manifest gives the same keys in the same order."""
 
     def awaits_needs(self, job: Job) -> bool:
@@ -114,3 +204,30 @@ class JobType(Protocol):
 
     async def perform(self, task: Any, tools: Tools) -> Any:
         """One attempt at one task: a ``Result``, or a ``TaskError`` raised."""
+
+
+class Growth(Protocol):
+    """How the tasks of one job come about."""
+
+    def seeds(self) -> Iterable[Found | Misfit]:
+        """Where the job begins."""
+
+    def task(self, queued: Queued) -> Task:
+        """The task of a found URL. Raises ``TaskError``."""
+
+
+@runtime_checkable
+class Growing(JobType, Protocol):
+    """A job type whose tasks lead to more tasks: they are found, remembered, and come back one by one.
+
+    ``tasks`` gives those that a plan can tell: where it begins.
+    """
+
+    def begin(self, job: Job) -> Growth:
+        """What the job's tasks grow from, made once a run."""
+
+    async def conclude(self, job: Job, tools: Tools) -> Sequence[str]:
+        """What is done once the last task has ended, and what is to be told about it.
+
+        May be broken off at any moment, and is then done again by the next run.
+        """

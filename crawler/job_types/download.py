@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
-from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
+from crawler.job_types.columns import own_of
 from crawler.job_types.digests import Checksum, parse_checksum
 from crawler.job_types.elsewhere import elsewhere, mirrors
 from crawler.job_types.expand import Item, Requests, expand, from_rows, rows_to_come
@@ -21,15 +22,15 @@ from crawler.job_types.ranges import Segments
 from crawler.job_types.saving import kept, refuse_foreign
 from crawler.job_types.spec import (
     ChecksumOrSumsField,
+    DownloadRowsSpec,
     HeadExpectSpec,
     JobSpec,
     OneOrMany,
-    RowsSpec,
     ShortSpec,
     SumsSpec,
 )
 from crawler.job_types.sums import listed_checksum
-from crawler.model import Pairs, Request, Result, Task, Timeouts
+from crawler.model import Pairs, Request, Result, Row, Task, Timeouts
 from crawler.policy import urls
 from crawler.policy.names import safe_target
 from crawler.syntax.fields import HeaderMap, HttpUrl, Size, TextField, header_pairs
@@ -62,7 +63,7 @@ class DownloadSpec(JobSpec):
 
     type: Literal["download"]
     urls: tuple[UrlEntry, ...] | None = Field(None, description="What to download.")
-    rows: RowsSpec | None = Field(None, alias="from", description="Rows to take URLs from.")
+    rows: DownloadRowsSpec | None = Field(None, alias="from", description="Rows to take URLs from.")
     to: TextField | None = Field(
         None, description="The file's path below the output root; by default ${host}/${path}."
     )
@@ -122,10 +123,12 @@ class Download:
     spec: ClassVar[type[DownloadSpec]] = DownloadSpec
     timeouts: ClassVar[Timeouts] = Timeouts()
 
-    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit | Fetch]:
         """A task a URL, its key the target path."""
         spec: DownloadSpec = job.spec
-        items = from_rows(job, spec.rows, sources) if spec.rows else _from_entries(spec.urls or ())
+        items: Iterator[Item | Misfit | Fetch] = (
+            from_rows(job, spec.rows, sources) if spec.rows else _from_entries(spec.urls or ())
+        )
         return expand(job, items, _Builder(job).build)
 
     def awaits_needs(self, job: Job) -> bool:
@@ -155,6 +158,7 @@ class _Builder:
         spec: DownloadSpec = job.spec
         self._job = job
         self._to = spec.to
+        self._rows = spec.rows
         self._mirrors = spec.mirrors
         self._checksum = prepare(spec.checksum, lambda values: _checksum(spec.checksum, values))
         self._rules = Rules(
@@ -175,7 +179,12 @@ class _Builder:
         own = item.own
         to, checksum, others = self._to, self._checksum(values), self._mirrors
         headers: Pairs = ()
-        if isinstance(own, UrlEntry):
+        if isinstance(own, Row) and self._rows is not None:
+            found = own_of(own, self._rows, values)
+            to, headers = found.to or to, found.headers
+            checksum = _parsed(found.checksum) if found.checksum is not None else checksum
+            others = found.mirrors or others
+        elif isinstance(own, UrlEntry):
             to, headers = own.to or to, header_pairs(own.headers, values)
             checksum = _checksum(own.checksum, values) if own.checksum is not None else checksum
             others = own.mirrors if own.mirrors is not None else others
@@ -207,7 +216,11 @@ def _checksum(given: Text | SumsSpec | None, values: Values) -> Checksum | str |
         return None
     if isinstance(given, SumsSpec):
         return text(given.sums, values)
+    return _parsed(text(given, values))
+
+
+def _parsed(given: str) -> Checksum:
     try:
-        return parse_checksum(text(given, values))
+        return parse_checksum(given)
     except ValueError as error:
         raise TemplateFailed(str(error)) from None

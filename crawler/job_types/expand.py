@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from crawler.errors import TaskError, TemplateFailed
-from crawler.job_types.base import Job, Misfit, Sources
+from crawler.job_types.base import Fetch, Job, Misfit, Sources
+from crawler.job_types.columns import names_columns
 from crawler.job_types.prepare import Values, names_in, prepare
 from crawler.job_types.spec import JobSpec, RowsSpec
 from crawler.model import Auth, Body, Pairs, Request, Row, Task
@@ -21,7 +22,10 @@ URL_FIELDS = frozenset({"host", "path", "name", "stem", "ext", "query_hash"})
 
 @dataclass(slots=True)
 class Item:
-    """One thing to make a task of. ``place`` is where it stands, for messages; ``own`` is its entry."""
+    """One thing to make a task of.
+
+    ``place`` is where it stands, for messages; ``own`` its entry or row, if it may have something of its own.
+    """
 
     ordinal: int
     url: Text
@@ -30,13 +34,21 @@ class Item:
     own: object = None
 
 
-def from_rows(job: Job, rows: RowsSpec, sources: Sources, url: Text | None = None) -> Iterator[Item | Misfit]:
+def from_rows(
+    job: Job, rows: RowsSpec, sources: Sources, url: Text | None = None
+) -> Iterator[Item | Misfit | Fetch]:
     """An item a row; ``url`` where the rows do not name their URLs themselves."""
     given: Text | None = url
     column = str(rows.url)
     if given is None and isinstance(rows.url, Template):
         given = rows.url
-    for ordinal, row in enumerate(sources.rows(job)):
+    mapped = names_columns(rows)
+    ordinal = -1
+    for row in sources.rows(job):
+        if isinstance(row, Fetch):
+            yield row
+            continue
+        ordinal += 1
         if isinstance(row, Misfit):
             yield row
             continue
@@ -45,7 +57,7 @@ def from_rows(job: Job, rows: RowsSpec, sources: Sources, url: Text | None = Non
         place = f"{row.source}:{row.line}"
         found = given if given is not None else fields.get(column)
         if isinstance(found, str | Template):
-            yield Item(ordinal, found, values, place)
+            yield Item(ordinal, found, values, place, row if mapped or row.own else None)
         else:
             error = TemplateFailed(_no_url(row, column))
             yield misfit(job, Item(ordinal, "", values, place), error)
@@ -70,11 +82,11 @@ def from_list(urls_: Sequence[Text]) -> Iterator[Item]:
 
 
 def expand(
-    job: Job, items: Iterator[Item] | Iterator[Item | Misfit], build: Callable[[Item], Task]
-) -> Iterator[Task | Misfit]:
+    job: Job, items: Iterable[Item | Misfit | Fetch], build: Callable[[Item], Task]
+) -> Iterator[Task | Misfit | Fetch]:
     """A task an item; whatever is wrong with one becomes its ``Misfit``."""
     for item in items:
-        if isinstance(item, Misfit):
+        if not isinstance(item, Item):
             yield item
             continue
         try:
@@ -152,6 +164,23 @@ class Requests:
             idempotent=self._idempotent,
             identity=self._identity,
         )
+
+
+def source_request(job: Job, url: str) -> Request:
+    """The request for a file of rows: as the job's own, without what only a row could fill in.
+
+    Raises ``TemplateFailed``.
+    """
+    spec: JobSpec = job.spec
+    known = {
+        name: {key: value for key, value in getattr(spec, name).items() if names_in(value) is None}
+        for name in ("headers", "params", "cookies")
+    }
+    auth = spec.auth if names_in(spec.auth) is None else None
+    bare = replace(job, spec=spec.model_copy(update={**known, "auth": auth}))
+    requests = Requests(bare, identity=True, url_fields=False)
+    found, own = requests.url(Item(0, url, {}))
+    return requests.make(found, {}, own)
 
 
 def requestable(found: str, schemes: frozenset[str] = urls.HTTP_SCHEMES) -> tuple[str, Auth | None]:

@@ -21,8 +21,9 @@ class OneStream:
         self._version = version
         self._part = part
         self._tools = tools
-        self._saved = part.offset
+        self._saved = self._saved_at_offset = part.offset
         self._saved_at = 0.0
+        self._saving: asyncio.Task[None] | None = None
 
     async def run(self, response: Response, cap: int | None) -> None:
         """Return when the body is whole. Raises ``TooLarge`` past ``cap`` bytes, and as reading does."""
@@ -30,7 +31,13 @@ class OneStream:
         declared = None if response.encoded or response.length is None else start + response.length
         gauge.start(declared, start)
         self._saved_at = asyncio.get_running_loop().time()
-        self.received = await reading.pour(response, gauge, cap, self._take, done=start)
+        try:
+            if response.direct():
+                self.received = await self._receive(response, cap, start)
+            else:
+                self.received = await reading.pour(response, gauge, cap, self._take, done=start)
+        finally:
+            await self._saved_so_far()
         if declared is not None and part.offset != declared:
             raise Truncated(
                 f"the body ended after {part.offset} of {declared} bytes", sent=True, answered=True
@@ -40,14 +47,50 @@ class OneStream:
         """Make what came in durable and record it, if there is anything new."""
         if self._version is None or self._part.offset == self._saved:
             return
-        self._saved = await self._part.checkpoint()
-        self._saved_at = asyncio.get_running_loop().time()
-        await self._tools.checkpoint(replace(self._version, offset=self._saved))
+        await self._record(await self._part.checkpoint())
+
+    async def _receive(self, response: Response, cap: int | None, start: int) -> int:
+        """The body into the part file's own memory."""
+        part, gauge = self._part, self._tools.gauge
+        reading.refuse_declared(response, cap, start)
+        received = 0
+        while count := await response.read_into(await part.room()):
+            received += count
+            gauge.add(count)
+            await part.filled(count)
+            self._save_if_due()
+        return received
 
     async def _take(self, piece: bytes) -> None:
         await self._part.write(piece)
+        self._save_if_due()
+
+    def _save_if_due(self) -> None:
+        """Begin to save what has come in; the transfer goes on meanwhile."""
         if self._version is None:
             return
-        much = self._part.offset - self._saved >= reading.CHECKPOINT_BYTES
-        if much or asyncio.get_running_loop().time() - self._saved_at >= reading.CHECKPOINT_SECONDS:
-            await self.checkpoint()
+        now = asyncio.get_running_loop().time()
+        much = self._part.offset - self._saved_at_offset >= reading.CHECKPOINT_BYTES
+        if not much and now - self._saved_at < reading.CHECKPOINT_SECONDS:
+            return
+        if self._saving is not None:
+            if not self._saving.done():
+                return
+            self._saving.result()
+        self._saved_at, self._saved_at_offset = now, self._part.offset
+        self._saving = asyncio.create_task(self._save())
+
+    async def _save(self) -> None:
+        await self._record(await self._part.save())
+
+    async def _record(self, offset: int) -> None:
+        assert self._version is not None
+        if offset > self._saved:
+            self._saved = offset
+            await self._tools.checkpoint(replace(self._version, offset=offset))
+
+    async def _saved_so_far(self) -> None:
+        """Wait for what is being saved; its failure is the transfer's."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            await saving

@@ -10,14 +10,15 @@ from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
-from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
 from crawler.job_types.bodies import BodySpec, body_maker
+from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import ExpectSpec, JobSpec, RowsSpec
-from crawler.model import Pairs, Result, Task, Timeouts
+from crawler.model import Pairs, Result, Row, Task, Timeouts
 from crawler.policy import urls
 from crawler.policy.names import safe_target
 from crawler.syntax.fields import HttpUrl, TextField, header_value_problem
@@ -81,7 +82,7 @@ class RequestJob:
     spec: ClassVar[type[RequestKeys]] = RequestSpec
     timeouts: ClassVar[Timeouts] = Timeouts(total=120.0)
 
-    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit | Fetch]:
         """A task a URL or row, its key the ordinal, method and URL."""
         spec: RequestKeys = job.spec
         items: Iterator[Any]
@@ -123,14 +124,15 @@ class _Builder:
         """Raises ``TemplateFailed`` or ``UnsafePath``."""
         job, spec, values = self._job, self._spec, item.values
         url, auth = self._requests.url(item)
+        headers = _idempotency(spec.idempotency_key, values)
+        if isinstance(item.own, Row) and spec.rows is not None:
+            headers = own_of(item.own, spec.rows, values).headers + headers
         return RequestTask(
             job=job.name,
             key=f"{item.ordinal} {spec.method} {url}",
             ordinal=item.ordinal,
             slot=urls.slot(url),
-            request=self._requests.make(
-                url, values, auth, self._body(values), own_headers=_idempotency(spec.idempotency_key, values)
-            ),
+            request=self._requests.make(url, values, auth, self._body(values), own_headers=headers),
             target=None if spec.save is None else safe_target(text(spec.save, values)),
             retry=job.retry,
             expect=self._expect(values),

@@ -25,6 +25,7 @@ from crawler.job_types.digests import parse_checksum
 from crawler.job_types.expect import Expectation
 from crawler.job_types.prepare import Values, prepare
 from crawler.model import When
+from crawler.policy.budget import Budget
 from crawler.syntax.fields import (
     AuthSpec,
     HeaderMap,
@@ -85,6 +86,22 @@ class ShortSpec(Spec):
         return described | {"anyOf": [bare, schema]}
 
 
+class BudgetSpec(Spec):
+    """What may be spent before the work stops, resumable (exit 7)."""
+
+    max_bytes: Annotated[Size, Field(ge=1)] | None = Field(
+        None, description="Bytes of bodies moved, both ways."
+    )
+    max_requests: Annotated[int, Field(ge=1)] | None = Field(None, description="Requests sent.")
+    max_failures: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Failed tasks that are borne; one more stops the work."
+    )
+
+    def budget(self) -> Budget:
+        """The same as plain data."""
+        return Budget(self.max_bytes, self.max_requests, self.max_failures)
+
+
 class JobSpec(Spec):
     """The keys of every job."""
 
@@ -105,6 +122,10 @@ class JobSpec(Spec):
     hosts: HostMap = Field(
         default_factory=dict, description="Rules by host pattern; stronger than the manifest's own."
     )
+    max_failures: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Failed tasks that are borne; one more stops the job, resumable (exit 7)."
+    )
+    budget: BudgetSpec = Field(BudgetSpec(), description="What this job may spend.")
     matrix: dict[str, Annotated[tuple[Any, ...], OneOrMany]] = Field(
         default_factory=dict, description="One job for each combination of these values."
     )
@@ -115,11 +136,18 @@ class RowsSpec(ShortSpec):
 
     short = "file"
 
-    file: str = Field(min_length=1, description="Relative to the manifest's folder; - is stdin.")
-    format: Literal["lines", "csv", "jsonl"] | None = Field(
-        None, description="By default what the file's extension says."
+    file: str = Field(
+        min_length=1, description="Relative to the manifest's folder, or an http(s) URL; - is stdin."
     )
+    format: (
+        Literal["lines", "csv", "tsv", "jsonl", "parquet", "aria2", "metalink", "sha256sums", "sitemap"]
+        | None
+    ) = Field(None, description="By default what the file's extension says.")
     url: TextField = Field("url", description="The column that holds the URL, or a template of the URL.")
+    headers: HeaderMap = Field(
+        default_factory=dict,
+        description="Header fields of each row's own: the column that holds the value, or a template of it.",
+    )
 
 
 def _checksum(value: Text) -> Text:
@@ -154,6 +182,21 @@ ChecksumOrSumsField = Annotated[
     Annotated[ChecksumField, Tag("text")] | Annotated[SumsSpec, Tag("map")], Discriminator(_text_or_map)
 ]
 """``algorithm:hex``, or where a list of checksums is."""
+
+
+class DownloadRowsSpec(RowsSpec):
+    """Where rows come from, and which columns hold what each file has of its own."""
+
+    to: TextField | None = Field(
+        None, description="The column that holds the target path, or a template of it."
+    )
+    checksum: TextField | None = Field(
+        None,
+        description="The column that holds the checksum, or a template of it; bare hex is told by length.",
+    )
+    mirrors: Annotated[tuple[TextField, ...], OneOrMany] = Field(
+        (), description="Columns that hold other URLs of the same file, one or several, or templates of one."
+    )
 
 
 def _pattern(value: Text) -> Text:

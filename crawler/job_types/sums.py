@@ -31,7 +31,7 @@ _ALONE = re.compile(r"\s*([0-9a-fA-F]{32,128})\s*")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "\\": "\\"}
 _BLAKE2 = re.compile(r"b2sums?|blake2", re.IGNORECASE)
-_STRENGTH = ("blake2b", "sha512", "sha256", "sha1", "md5")
+STRENGTH = ("blake2b", "sha512", "sha256", "sha1", "md5")
 
 ANY_FILE = ""  # the name in a file that holds nothing but one hash
 AMBIGUOUS = Checksum("", "")  # two lines of equal strength that contradict each other
@@ -46,23 +46,30 @@ def parse_sums(text: str, called: str) -> dict[str, Checksum]:
     Lines of other kinds, such as a signature around the list, are passed over.
     """
     if alone := _ALONE.fullmatch(text):
-        found = _checksum(alone[1], None, called)
-        return {} if found is None else {ANY_FILE: found}
+        one = _checksum(alone[1], None, called)
+        return {} if one is None else {ANY_FILE: one}
     listed: dict[str, Checksum] = {}
     for line in text.splitlines():
-        match = _BSD.fullmatch(line.rstrip()) or _GNU.fullmatch(line.rstrip("\r\n"))
-        if match is None:
-            continue
-        fields = match.groupdict()
-        checksum = _checksum(fields["hex"], fields.get("kind"), called)
-        if checksum is None:
-            continue
-        name = fields["name"]
-        if fields["escaped"]:
-            name = _ESCAPE.sub(lambda pair: _ESCAPED.get(pair[1], pair[0]), name)
-        name = name.removeprefix("./")
-        listed[name] = _stronger(listed.get(name), checksum)
+        if (found := listed_in(line, called)) is not None:
+            name, checksum = found
+            name = name.removeprefix("./")
+            listed[name] = _stronger(listed.get(name), checksum)
     return listed
+
+
+def listed_in(line: str, called: str) -> tuple[str, Checksum] | None:
+    """The file that one line of a checksum file names, and its checksum; ``None`` for any other line."""
+    match = _BSD.fullmatch(line.rstrip()) or _GNU.fullmatch(line.rstrip("\r\n"))
+    if match is None:
+        return None
+    fields = match.groupdict()
+    checksum = _checksum(fields["hex"], fields.get("kind"), called)
+    if checksum is None:
+        return None
+    name = fields["name"]
+    if fields["escaped"]:
+        name = _ESCAPE.sub(lambda pair: _ESCAPED.get(pair[1], pair[0]), name)
+    return name, checksum
 
 
 def checksum_of(sums: Sums, url: str, sums_url: str) -> Checksum:
@@ -139,4 +146,4 @@ def _stronger(one: Checksum | None, other: Checksum) -> Checksum:
         return other
     if one is AMBIGUOUS or one.algorithm == other.algorithm:
         return AMBIGUOUS
-    return min(one, other, key=lambda each: _STRENGTH.index(each.algorithm))
+    return min(one, other, key=lambda each: STRENGTH.index(each.algorithm))

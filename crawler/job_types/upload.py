@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import SourceChanged, TemplateFailed
 from crawler.job_types.answer import answer
-from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
 from crawler.job_types.bodies import guessed_type
 from crawler.job_types.expand import Item, Requests, expand
 from crawler.job_types.expect import Expectation
@@ -95,7 +95,7 @@ class Upload:
     spec: ClassVar[type[UploadSpec]] = UploadSpec
     timeouts: ClassVar[Timeouts] = Timeouts(total=120.0)
 
-    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit | Fetch]:
         """A task a file, its key the method, URL and the file's path below the output root."""
         return expand(job, _items(job, sources), _Builder(job, sources.output).build)
 

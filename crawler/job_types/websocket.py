@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import TemplateFailed
-from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
 from crawler.job_types.bodies import Base64Field, from_base64
 from crawler.job_types.capture import LARGEST_MESSAGE, Until
 from crawler.job_types.expand import Item, Requests, expand, from_list
@@ -114,7 +114,7 @@ class WebSocketJob:
     # A quiet stream is no dead one: whether the peer is there is the heartbeat's to find out.
     timeouts: ClassVar[Timeouts] = Timeouts(sock_read=None, min_rate=None)
 
-    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit]:
+    def tasks(self, job: Job, sources: Sources) -> Iterator[Task | Misfit | Fetch]:
         """One task, its key the target or the URL."""
         return expand(job, from_list((job.spec.url,)), _Builder(job).build)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from crawler.config import Config
 from crawler.job_types.base import Job
 from crawler.job_types.spec import JobSpec
 from crawler.manifest.drafts import Draft
-from crawler.syntax.fields import HostRuleSpec
-
-HostRulePairs = tuple[tuple[str, HostRuleSpec], ...]
+from crawler.policy.budget import Budget
 
 
 def assemble(
@@ -37,7 +36,14 @@ def _job(draft: Draft, ordinal: int, needs: tuple[str, ...], config: Config, fol
         retry=config.retry_rule(spec.retry),
         values={"job": draft.name, "matrix": dict(draft.combination.values)},
         folder=folder,
+        budget=_budget(spec),
     )
+
+
+def _budget(spec: JobSpec) -> Budget:
+    """The job's bounds; ``max_failures`` beside ``budget`` is short for the one in it."""
+    budget = spec.budget.budget()
+    return budget if spec.max_failures is None else replace(budget, max_failures=spec.max_failures)
 
 
 def _with_proxy(spec: JobSpec, config: Config) -> JobSpec:
@@ -45,16 +51,3 @@ def _with_proxy(spec: JobSpec, config: Config) -> JobSpec:
     refused = "proxy" in spec.model_fields_set and spec.proxy is None and "proxy" not in config.forced
     proxy = None if refused else config.proxy_for(spec.proxy)
     return spec if proxy == spec.proxy else spec.model_copy(update={"proxy": proxy})
-
-
-def host_rules(
-    drafts: Sequence[Draft], manifest: Mapping[str, HostRuleSpec], config: Mapping[str, HostRuleSpec]
-) -> HostRulePairs:
-    """Rules by pattern, strongest first: jobs, manifest, config. Of two jobs the more careful one counts."""
-    in_jobs = [pair for draft in drafts for pair in draft.spec.hosts.items()]
-    in_jobs.sort(key=lambda pair: _concurrency(pair[1]))
-    return tuple(dict.fromkeys([*in_jobs, *manifest.items(), *config.items()]))
-
-
-def _concurrency(rule: HostRuleSpec) -> float:
-    return float("inf") if rule.concurrency is None else rule.concurrency

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from crawler.job_types.bodies import BodySpec
-from crawler.job_types.spec import RowsSpec
+from crawler.job_types.spec import DownloadRowsSpec, RowsSpec
 from crawler.manifest.drafts import Draft
 from crawler.manifest.findings import Findings
-from crawler.manifest.rows.table import FORMATS, STDIN, format_of
+from crawler.manifest.rows.gunzip import seen_through
+from crawler.manifest.rows.parquet import MISSING
+from crawler.manifest.rows.table import FORMATS, STDIN, format_of, is_url
+from crawler.manifest.rows.text import SourceBroken
 from crawler.model import Row
-from crawler.syntax.template import Text
+from crawler.syntax.template import Template, Text
+from crawler.syntax.urls import problem
 from crawler.syntax.words import suggestion
 
 
@@ -36,12 +41,24 @@ def check_files(drafts: Sequence[Draft], folder: Path, findings: Findings, *, st
 def _check_rows(draft: Draft, rows: RowsSpec, folder: Path, takers: list[str], findings: Findings) -> None:
     steps = ("from", "file")
     form = rows.format or format_of(rows.file)
+    if is_url(rows.file) and (why := problem(rows.file)) is not None:
+        findings.add(draft.at(*steps), why)
+        return
     if form is None:
         known = ", ".join(FORMATS)
         findings.add(
             draft.at(*steps), f"the name {rows.file!r} does not tell its format; set 'format': {known}"
         )
-    elif rows.file == STDIN:
+        return
+    if form == "parquet" and find_spec("pyarrow") is None:
+        findings.add(draft.at("from", "format"), MISSING)
+        return
+    if is_url(rows.file):
+        return
+    if not FORMATS[form].urls and _takes_column(draft, rows):
+        example = '"https://example.org/${row.name | urlencode}"'
+        findings.add(draft.at(*steps), f"{form} lists names and no URLs; set 'url', such as {example}")
+    if rows.file == STDIN:
         if takers:
             findings.add(draft.at(*steps), f"stdin is already read by {takers[0]}")
         takers.append(f"job {draft.name!r}")
@@ -64,16 +81,39 @@ def _readable(path: Path, draft: Draft, steps: Sequence[str | int], findings: Fi
 
 
 def _check_columns(draft: Draft, rows: RowsSpec, path: Path, form: str, findings: Findings) -> None:
-    """Where the first row tells every column, the one that holds the URL must be among them."""
-    takes_url = getattr(draft.spec, "url", None) is None and isinstance(rows.url, str)
-    if not (FORMATS[form].columns and takes_url):
+    """Where the first row tells every column, those that ``from`` names must be among them."""
+    named = list(_named_columns(draft, rows))
+    if not (FORMATS[form].columns and named):
         return
-    with path.open("rb") as stream:
-        first = next(FORMATS[form].rows(stream, rows.file), None)
-    if isinstance(first, Row) and rows.url not in first.fields:
-        columns = list(first.fields)
-        hint = suggestion(str(rows.url), columns) or f"; it has {', '.join(map(repr, columns[:20]))}"
-        findings.add(draft.at("from", "url"), f"{rows.file} has no column {rows.url!r}{hint}")
+    try:
+        with path.open("rb") as stream:
+            first = next(FORMATS[form].rows(seen_through(stream), rows.file), None)
+    except (SourceBroken, OSError):
+        return  # a damaged file is a failure of the run, located there
+    for steps, column in named:
+        if isinstance(first, Row) and column not in first.fields:
+            columns = list(first.fields)
+            hint = suggestion(column, columns) or f"; it has {', '.join(map(repr, columns[:20]))}"
+            findings.add(draft.at("from", *steps), f"{rows.file} has no column {column!r}{hint}")
+
+
+def _takes_column(draft: Draft, rows: RowsSpec) -> bool:
+    """Whether a column holds the URL: the job has none of its own, and ``from`` no template of it."""
+    return getattr(draft.spec, "url", None) is None and isinstance(rows.url, str)
+
+
+def _named_columns(draft: Draft, rows: RowsSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every column that ``from`` names, and where."""
+    found: list[tuple[tuple[str | int, ...], Text | None]] = []
+    if _takes_column(draft, rows):
+        found.append((("url",), rows.url))
+    if isinstance(rows, DownloadRowsSpec):
+        found += [(("to",), rows.to), (("checksum",), rows.checksum)]
+        found += [(("mirrors", at), each) for at, each in enumerate(rows.mirrors)]
+    found += [(("headers", name), each) for name, each in rows.headers.items()]
+    for steps, column in found:
+        if column is not None and not isinstance(column, Template):
+            yield steps, column
 
 
 def _body_files(spec: object) -> Iterator[tuple[tuple[str | int, ...], Text]]:

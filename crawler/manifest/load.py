@@ -10,11 +10,12 @@ from typing import Literal
 
 from crawler.config import Config
 from crawler.errors import ManifestInvalid, Problem, UnsafePath
-from crawler.manifest.assemble import assemble, host_rules
+from crawler.manifest.assemble import assemble
 from crawler.manifest.drafts import read_jobs
 from crawler.manifest.environ import ReadEnviron
 from crawler.manifest.files import check_files
 from crawler.manifest.findings import Findings
+from crawler.manifest.host_rules import host_rules
 from crawler.manifest.manifest import Manifest
 from crawler.manifest.names import Names, load_names
 from crawler.manifest.needs import resolve_needs
@@ -91,9 +92,12 @@ def parse(
         file=file,
         folder=folder,
         jobs=tuple(job for _, job in jobs),
-        hosts=host_rules(chosen, head.hosts, config.hosts),
-        secrets=secrets([config, *(job.spec for _, job in jobs)], environment.read, values),
+        hosts=host_rules(chosen, head.hosts, config),
+        secrets=secrets(
+            [config, *head.hosts.values(), *(job.spec for _, job in jobs)], environment.read, values
+        ),
         values=values,
+        budget=head.budget.budget(),
     )
 
 

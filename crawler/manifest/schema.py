@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, create_model
 
+from crawler.job_types.spec import BudgetSpec
 from crawler.job_types.table import JOB_TYPES
 from crawler.syntax.fields import (
     AuthSpec,
@@ -49,6 +50,7 @@ class HeadSpec(Spec):
     )
     defaults: DefaultsSpec = Field(DefaultsSpec(), description="What every job has unless it says otherwise.")
     hosts: HostMap = Field(default_factory=dict, description="Rules by host pattern; most specific wins.")
+    budget: BudgetSpec = Field(BudgetSpec(), description="What a run may spend before it stops, resumable.")
     jobs: Annotated[list[Any], Field(min_length=1)] = Field(description="What is to be done.")
 
 

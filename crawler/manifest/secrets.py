@@ -96,6 +96,9 @@ def _credentials(value: object) -> Iterator[str]:
                 yield from _header_secrets(inside)
             else:
                 yield from _credentials(inside)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _credentials(item)
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _credentials(item)

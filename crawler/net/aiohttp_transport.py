@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import aiohttp
@@ -13,6 +14,7 @@ from crawler.net.connector import GuardedConnector
 from crawler.net.cookies import HostCookies
 from crawler.net.opening import Opening
 from crawler.net.proxies import proxy_url
+from crawler.net.reuse import Reuse
 from crawler.net.sending import Sender
 from crawler.net.settings import TransportSettings
 from crawler.net.timeouts import client_timeout
@@ -34,33 +36,45 @@ class AiohttpTransport:
             proxy_url(settings.proxy)
         except ValueError as error:
             raise RunRefused(str(error)) from error
+        self._loop = asyncio.get_running_loop()
         self._connector = GuardedConnector(settings, tls_context(settings))
         self._watchdog = Watchdog(min(1.0, settings.rate_window / 10, settings.head_limit / 10))
+        cookies = HostCookies()
         self._session = aiohttp.ClientSession(
             connector=self._connector,
-            cookie_jar=HostCookies(),
+            cookie_jar=cookies,
             timeout=client_timeout(settings.timeouts),
             auto_decompress=False,  # aiohttp takes half a gzip stream for a whole one
             trust_env=False,
             requote_redirect_url=False,
             middlewares=(handshake,),  # every other request names its own, so this is for WebSockets only
         )
-        self._sender = Sender(self._session, settings, self._watchdog, json_bytes)
+        reuse = Reuse(self._connector, cookies)
+        self._sender = Sender(self._session, reuse, settings, self._watchdog, json_bytes)
 
     @property
     def requests(self) -> int:
         """Requests sent so far, redirects and the pool's own second tries included."""
         return self._connector.requests
 
-    def open(self, request: Request, *, slot: str, hop: Hop | None = None) -> Opening:
+    @property
+    def connections(self) -> int:
+        """Connections open now, idle ones and those being opened included."""
+        return self._connector.connections
+
+    def open(self, request: Request, *, slot: str, hop: Hop | None = None, stay: bool = True) -> Opening:
         """Send the request, follow redirects within ``slot``; see ``Transport.open``."""
-        return Opening(self._sender, request, slot, hop)
+        return Opening(self._sender, request, slot, hop, stay=stay)
 
     def websocket(
         self, request: Request, *, protocols: tuple[str, ...], heartbeat: float | None, max_message: int
     ) -> OpenSocket:
         """Open a WebSocket; any answer but an acceptance raises ``BadStatus`` or ``ProtocolBroken``."""
         return OpenSocket(self._sender, request, protocols, heartbeat, max_message)
+
+    def close_idle(self) -> None:
+        """Soon close some of the connections that serve no request; may be called from any thread."""
+        self._loop.call_soon_threadsafe(self._connector.close_idle)
 
     async def close(self) -> None:
         """Close the session and every connection."""

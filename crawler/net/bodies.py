@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
@@ -14,6 +15,7 @@ from crawler.errors import ProtocolBroken
 from crawler.model import Body, BytesBody, FileBody, FormFileBody, JsonBody, MultipartBody
 from crawler.net.multipart import boundary, multipart
 from crawler.net.sources import InMemory, Source, form_encoded, local_file
+from crawler.net.traffic import LARGEST_PACED, Traffic
 
 FORM = "application/x-www-form-urlencoded"
 LARGEST_HASHED = 16 << 20  # bytes; digest's auth-int wants the whole body in memory
@@ -26,9 +28,10 @@ class Upload(aiohttp.Payload):
 
     _autoclose = True  # nothing stays open between two sendings
 
-    def __init__(self, sources: Sequence[Source], content_type: str) -> None:
+    def __init__(self, sources: Sequence[Source], content_type: str, traffic: Traffic) -> None:
         super().__init__(sources, content_type=content_type)
         self._sources = sources
+        self._traffic = traffic
         self._size = sum(source.size for source in sources)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
@@ -37,7 +40,21 @@ class Upload(aiohttp.Payload):
             # aclosing: a file must not stay open when the sending is cancelled in the middle.
             async with aclosing(source.blocks()) as blocks:
                 async for block in blocks:
-                    await writer.write(block)
+                    await self._send(writer, block)
+
+    async def _send(self, writer: AbstractStreamWriter, block: bytes) -> None:
+        """As fast as the connection takes it, or as ``pace`` allows."""
+        pace = self._traffic.pace
+        if pace is None:
+            await writer.write(block)
+            self._traffic.left()
+            return
+        for start in range(0, len(block), LARGEST_PACED):
+            piece = block[start : start + LARGEST_PACED]
+            if (seconds := pace(len(piece))) > 0:
+                await asyncio.sleep(seconds)
+            await writer.write(piece)
+            self._traffic.left()
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         """Part of aiohttp's interface; a streamed body has no text."""
@@ -53,23 +70,25 @@ class Upload(aiohttp.Payload):
         return b"".join([block for source in self._sources async for block in source.blocks()])
 
 
-async def upload(body: Body, content_type: str | None, json_bytes: Callable[[object], bytes]) -> Upload:
+async def upload(
+    body: Body, content_type: str | None, json_bytes: Callable[[object], bytes], traffic: Traffic
+) -> Upload:
     """The payload of a body; ``content_type`` is the request's own header, which wins.
 
     Raises ``SourceChanged`` for a file that cannot be read.
     """
     match body:
         case BytesBody():
-            return Upload([InMemory(body.data)], content_type or body.content_type)
+            return Upload([InMemory(body.data)], content_type or body.content_type, traffic)
         case JsonBody():
-            return Upload([InMemory(json_bytes(body.value))], content_type or "application/json")
+            return Upload([InMemory(json_bytes(body.value))], content_type or "application/json", traffic)
         case FileBody():
-            return Upload([local_file(body.path)], content_type or body.content_type)
+            return Upload([local_file(body.path)], content_type or body.content_type, traffic)
         case FormFileBody():
-            return Upload(await _form(body), content_type or FORM)
+            return Upload(await _form(body), content_type or FORM, traffic)
         case MultipartBody():
             content_type, mark = _with_boundary(content_type or "multipart/form-data")
-            return Upload(multipart(body, mark), content_type)
+            return Upload(multipart(body, mark), content_type, traffic)
 
 
 async def _form(body: FormFileBody) -> list[Source]:

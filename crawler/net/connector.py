@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
 from typing import TYPE_CHECKING
@@ -9,23 +10,37 @@ from typing import TYPE_CHECKING
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from crawler.net.counting import SENT
 from crawler.net.exchange import CURRENT, Exchange
 from crawler.net.guard import AddressRefused, Reach, guarded_socket
+from crawler.net.idle import IdleConnections
+from crawler.net.resolver import resolver_for
+from crawler.net.room import Room
 from crawler.net.settings import TransportSettings
 
 if TYPE_CHECKING:
-    import asyncio
     import socket
+    from collections.abc import Awaitable
 
+    from aiohttp import ClientRequest
+    from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import AddrInfoType, Connection
     from aiohttp.tracing import Trace
 
+# How many idle connections are closed, and for how many seconds it is tried again, where the system has no
+# descriptor left although ours are counted: something else in the process, or another process, has them.
+_CLOSED_AT_ONCE = 16
+_PATIENCE = 30.0
+
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """Unbounded (politeness is the frontier's), counting, and wary of reused connections."""
+    """Bounded by descriptors alone (politeness is the frontier's), counting, wary of reused connections.
+
+    aiohttp's own limits stay off: with them each release shuffles all hosts that wait, and idle
+    connections count for nothing. Its idle ones lie in ``_conns``; when they go is decided here.
+    """
 
     def __init__(self, settings: TransportSettings, tls: ssl.SSLContext | bool) -> None:
+        self._names = resolver_for(settings.dns, settings.dns_threads)
         super().__init__(
             limit=0,
             limit_per_host=0,
@@ -33,15 +48,24 @@ class GuardedConnector(aiohttp.TCPConnector):
             use_dns_cache=settings.dns_cache > 0,
             ttl_dns_cache=int(settings.dns_cache),
             dns_cache_max_size=100_000,
-            keepalive_timeout=settings.keepalive,
+            resolver=self._names,
+            keepalive_timeout=None,
+            force_close=not settings.keepalive,
             socket_factory=_socket_for,
         )
+        self._idle = IdleConnections(settings.keepalive, self._loop, self._unpool)
+        self._room = Room(settings.connections, self._idle.close_oldest)
         self.requests = 0
         self._latest: dict[ResponseHandler, Exchange] = {}  # of every open connection
 
+    @property
+    def connections(self) -> int:
+        """How many are open, idle ones and those being opened included."""
+        return self._room.taken
+
     async def connect(
         self,
-        req: aiohttp.ClientRequest,
+        req: ClientRequest,
         traces: list[Trace],
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the base's signature
     ) -> Connection:
@@ -54,36 +78,133 @@ class GuardedConnector(aiohttp.TCPConnector):
         if not exchange.may_try:
             raise aiohttp.ServerDisconnectedError("lost, and not sent again by aiohttp")
         while True:
-            connection = await super().connect(req, traces, exchange.timeout)
+            connection = await super().connect(req, traces, _for_pool(exchange.timeout))
             protocol = connection.protocol
             assert protocol is not None
-            if protocol not in self._latest:
-                self._watch(protocol)
-            elif exchange.once or protocol.should_close:
+            self._idle.remove(protocol)
+            used = protocol in self._latest
+            if used and (exchange.once or protocol.should_close):
                 # should_close: bytes came that nobody asked for, so the next answer would be a stranger's.
                 connection.close()
                 continue
-            elif exchange.checked.reach is not Reach.ANYWHERE:
+            if used and exchange.checked.reach is not Reach.ANYWHERE:
                 _check_peer(connection, exchange)
             if protocol.connected:
                 self._latest[protocol] = exchange
             self.requests += 1
-            if (sent := SENT.get(None)) is not None:
-                sent.requests += 1
+            exchange.key = req.connection_key
             exchange.connected(protocol, self._loop.time())
             return connection
 
-    def _watch(self, protocol: ResponseHandler) -> None:
+    async def reuse(self, key: ConnectionKey, exchange: Exchange) -> Connection | None:
+        """An idle connection, if there is one, for a request that may be sent again to any address."""
+        while (connection := await self._get(key, [])) is not None:
+            protocol = connection.protocol
+            assert protocol is not None
+            self._idle.remove(protocol)
+            if protocol.should_close:
+                connection.close()
+                continue
+            self._latest[protocol] = exchange
+            self.requests += 1
+            exchange.connected(protocol, self._loop.time())
+            return connection
+        return None
+
+    async def _create_connection(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the base's signature
+    ) -> ResponseHandler:
+        """A new connection, as soon as there is room; only then does its limit ``connect`` begin to count."""
+        await self._room.enter()
+        try:
+            protocol = await self._opened(req, traces, timeout)
+        except BaseException:
+            self._room.leave()
+            raise
         closed = protocol.closed
-        if closed is not None:
+        if closed is None:
+            self._room.leave()
+        else:
             closed.add_done_callback(functools.partial(self._lost, protocol))
+        return protocol
+
+    async def _opened(
+        self,
+        req: ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # the base's signature
+    ) -> ResponseHandler:
+        exchange = CURRENT.get()
+        give_up, pause = self._loop.time() + _PATIENCE, 0.01
+        while True:
+            exchange.checked.starved = False
+            try:
+                async with asyncio.timeout(exchange.timeout.connect):
+                    return await super()._create_connection(req, traces, timeout)
+            except aiohttp.ClientConnectorError:
+                if not exchange.checked.starved or self._loop.time() > give_up:
+                    raise
+            self.close_idle()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
+
+    def close_idle(self) -> None:
+        """Close some of the idle connections, those that have been so for longest."""
+        self._idle.close_oldest(_CLOSED_AT_ONCE)
+
+    def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        transport = protocol.transport
+        super()._release(key, protocol, should_close=should_close)
+        if self._closed:
+            return
+        if protocol.transport is not None:
+            self._idle.add(key, protocol)
+            if self._room.wanted:
+                self._idle.close_oldest()
+        elif self._room.wanted and transport is not None:
+            transport.abort()  # a TLS peer may take half a minute to say goodbye
+
+    def _unpool(self, key: ConnectionKey, protocol: ResponseHandler) -> None:
+        """Take an idle connection out of aiohttp's pool, where the host's oldest one stands first."""
+        pooled = self._conns.get(key)
+        if pooled is None:
+            return
+        for entry in pooled:
+            if entry[0] is protocol:
+                pooled.remove(entry)
+                break
+        if not pooled:
+            del self._conns[key]
 
     def _lost(self, protocol: ResponseHandler, closed: asyncio.Future[None]) -> None:
         if not closed.cancelled():
             closed.exception()  # seen, so that the loop does not report it
+        if (key := self._idle.remove(protocol)) is not None:
+            self._unpool(key, protocol)
+        self._room.leave()
         exchange = self._latest.pop(protocol, None)
         if exchange is not None and exchange.protocol is protocol:
             exchange.connection_lost()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        """Close every connection and end every lookup."""
+        await super().close(abort_ssl=abort_ssl)
+        await self._names.close()
+
+    def _close(self, *, abort_ssl: bool = False) -> list[Awaitable[object]]:
+        self._idle.forget()
+        return super()._close(abort_ssl=abort_ssl)
+
+
+@functools.lru_cache(maxsize=256)
+def _for_pool(timeouts: aiohttp.ClientTimeout) -> aiohttp.ClientTimeout:
+    """The same, without a limit for what includes the wait for room: that is no fault of the server's."""
+    return aiohttp.ClientTimeout(
+        total=timeouts.total, sock_connect=timeouts.sock_connect, sock_read=timeouts.sock_read
+    )
 
 
 def _socket_for(info: AddrInfoType) -> socket.socket:

@@ -11,8 +11,11 @@ from aiohttp.client_proto import ResponseHandler
 from crawler.errors import ProtocolBroken, TaskError, TimedOut
 from crawler.net.guard import Checked
 from crawler.net.printable import printable
+from crawler.net.traffic import Traffic
 
 if TYPE_CHECKING:
+    from aiohttp.client_reqrep import ConnectionKey
+
     from crawler.net.auth import Digest
 
 
@@ -29,11 +32,14 @@ class Exchange:
         "began",
         "checked",
         "content",
+        "deadline",
         "digest",
         "head_limit",
+        "key",
         "once",
         "protocol",
         "timeout",
+        "traffic",
     )
 
     def __init__(
@@ -42,18 +48,22 @@ class Exchange:
         once: bool,
         checked: Checked,
         timeout: ClientTimeout,
+        traffic: Traffic,
         digest: Digest | None = None,
         head_limit: float | None = None,
     ) -> None:
         self.once = once
         self.checked = checked
         self.timeout = timeout
+        self.traffic = traffic
         self.digest = digest
         self.head_limit = head_limit
         self._tries = 0
         self._tries_left = 1
+        self.deadline: float | None = None  # in loop time, when ``total`` is over
         self.began = 0.0  # loop time at which the connection was there
         self.protocol: ResponseHandler | None = None
+        self.key: ConnectionKey | None = None  # of the connection, in aiohttp's pool
         self.content: StreamReader | None = None  # once the head has arrived
 
     @property
@@ -76,6 +86,7 @@ class Exchange:
         self._tries_left -= 1
         self.began = now
         self.protocol = protocol
+        self.traffic.sent()
 
     def overdue(self, now: float) -> TaskError | None:
         """The error for an answer whose head keeps arriving without an end."""

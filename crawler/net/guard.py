@@ -6,6 +6,7 @@ answer changes between check and use (DNS rebinding).
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from enum import Enum
@@ -21,6 +22,7 @@ _SPECIAL = tuple(
         ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10"),
     )
 )
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291 §2.5.5.1, deprecated
 
@@ -38,14 +40,18 @@ class AddressRefused(OSError):
 
 
 class Checked:
-    """The addresses that one request tried, and which of them were refused."""
+    """The addresses that one request tried, and which of them were refused.
 
-    __slots__ = ("allowed", "reach", "refused")
+    ``starved``: for one of them the system had no descriptor left.
+    """
+
+    __slots__ = ("allowed", "reach", "refused", "starved")
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
         self.allowed = 0
         self.refused: list[str] = []
+        self.starved = False
 
     def permits(self, address: str) -> bool:
         """Whether the rule lets us connect to this address; remembers the answer."""
@@ -139,4 +145,8 @@ def guarded_socket(
     host = str(address[0])
     if not checked.permits(host):
         raise AddressRefused(f"{host} is not among {checked.reach.value}")
-    return socket.socket(family, kind, protocol)
+    try:
+        return socket.socket(family, kind, protocol)
+    except OSError as error:
+        checked.starved = checked.starved or error.errno in _NO_DESCRIPTORS
+        raise

@@ -8,10 +8,13 @@ import aiohttp
 from multidict import CIMultiDict
 
 from crawler.errors import ProtocolBroken
+from crawler.net.exchange import Exchange
+from crawler.net.plain import PlainAnswer
 from crawler.net.printable import printable
+from crawler.net.transport import HeaderLines, Heads
 
 
-def framing(response: aiohttp.ClientResponse) -> tuple[int | None, bool]:
+def framing(response: aiohttp.ClientResponse | PlainAnswer) -> tuple[int | None, bool]:
     """The declared length of the body that follows, and whether its end can be told from a cut.
 
     RFC 9112 §6.3. Raises ``ProtocolBroken`` for a transfer coding that nobody asked for.
@@ -33,6 +36,38 @@ def framing(response: aiohttp.ClientResponse) -> tuple[int | None, bool]:
             answered=True,
         )
     return None, True
+
+
+def heads(response: aiohttp.ClientResponse | PlainAnswer, exchange: Exchange) -> Heads:
+    """Request and answer as they went over the wire."""
+    transport = exchange.protocol.transport if exchange.protocol is not None else None
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    if isinstance(response, PlainAnswer):
+        request_line, request_headers = _lines(response.sent)
+        version, raw = response.message.version, response.message.raw_headers
+    else:
+        asked, raw = response.request_info, response.raw_headers
+        version = response.version or aiohttp.HttpVersion11
+        request_line = _bytes(f"{asked.method} {asked.url.raw_path_qs} HTTP/1.1")
+        request_headers = tuple((_bytes(name), _bytes(value)) for name, value in asked.headers.items())
+    return Heads(
+        request_line=request_line,
+        request_headers=request_headers,
+        status_line=_bytes(f"HTTP/{version.major}.{version.minor} {response.status} {response.reason or ''}"),
+        response_headers=tuple(raw),
+        ip=None if peer is None else str(peer[0]),
+    )
+
+
+def _lines(head: bytes) -> tuple[bytes, HeaderLines]:
+    """A request's head as its first line and its header lines."""
+    first, *rest = head.split(b"\r\n")
+    pairs = (line.split(b": ", 1) for line in rest if line)
+    return first, tuple((name, value) for name, value in pairs)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def repaired(headers: Mapping[str, str]) -> Mapping[str, str]:

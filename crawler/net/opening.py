@@ -10,6 +10,7 @@ from crawler.net.redirects import STATUSES, Leg, first_leg, next_leg
 from crawler.net.response import AiohttpResponse
 from crawler.net.sending import Sender
 from crawler.net.timeouts import left_of
+from crawler.net.traffic import current
 from crawler.net.transport import MovedAway
 from crawler.net.wire import requested_url
 from crawler.policy import urls
@@ -22,13 +23,16 @@ class Opening:
     small file.
     """
 
-    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot")
+    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot", "_stay")
 
-    def __init__(self, sender: Sender, request: Request, slot: str, hop: Hop | None) -> None:
+    def __init__(
+        self, sender: Sender, request: Request, slot: str, hop: Hop | None, *, stay: bool = True
+    ) -> None:
         self._sender = sender
         self._request = request
         self._slot = slot
         self._hop = hop
+        self._stay = stay
         self._response: AiohttpResponse | None = None
 
     async def __aenter__(self) -> AiohttpResponse:
@@ -44,7 +48,9 @@ class Opening:
                     # The request itself was sent and answered, by a redirect; only what it led to failed.
                     error.sent = error.answered = True
                 raise
-            following = await self._following(leg, response) if response.status in STATUSES else None
+            following = None
+            if response.status in STATUSES and request.redirects:
+                following = await self._following(leg, response)
             if following is None:
                 self._response = response
                 return response
@@ -61,7 +67,10 @@ class Opening:
         except BaseException:
             await response.close()
             raise
-        if following is not None and (slot := urls.slot(following.url)) != self._slot:
+        if following is None:
+            return None
+        slot = urls.slot(following.url)
+        if slot != self._slot or not self._stay or current().strict:
             raise MovedAway(Hop(following.url, following.method, following.hops, following.crossed), slot)
         return following
 

@@ -11,10 +11,14 @@ import aiohttp
 from crawler.errors import ProtocolBroken
 from crawler.model import Timeouts
 from crawler.net.decoding import Decoder, decoder_for
+from crawler.net.direct import LEAST, Intake, held
 from crawler.net.exchange import Exchange
 from crawler.net.failures import NETWORK_ERRORS, in_body, truncated
-from crawler.net.head import framing, repaired
+from crawler.net.head import framing, heads, repaired
+from crawler.net.plain import PlainAnswer
 from crawler.net.printable import printable
+from crawler.net.traffic import LARGEST_PACED
+from crawler.net.transport import Heads
 from crawler.net.watchdog import Pace, Watchdog
 
 LARGEST_SMALL = 1 << 20  # decoded bytes that ``small_body`` gives at once
@@ -31,6 +35,8 @@ class AiohttpResponse:
         "_declared",
         "_exchange",
         "_headers",
+        "_held",
+        "_intake",
         "_received",
         "_response",
         "_stream",
@@ -44,7 +50,7 @@ class AiohttpResponse:
 
     def __init__(
         self,
-        response: aiohttp.ClientResponse,
+        response: aiohttp.ClientResponse | PlainAnswer,
         url: str,
         exchange: Exchange,
         timeouts: Timeouts,
@@ -62,6 +68,8 @@ class AiohttpResponse:
         self._received = 0
         self._headers: Mapping[str, str] | None = None
         self._stream: AsyncGenerator[bytes] | None = None
+        self._held = b""  # what ``read_into`` gives first
+        self._intake: Intake | None = None
         self._declared, self.verified_length = framing(response)
 
     @property
@@ -82,6 +90,11 @@ class AiohttpResponse:
         return self._declared
 
     @property
+    def heads(self) -> Heads:
+        """Request and answer as they went over the wire, for an archive."""
+        return heads(self._response, self._exchange)
+
+    @property
     def arrived(self) -> bool:
         """Whether every byte of the body is here already."""
         return self._response.content.is_eof()
@@ -97,6 +110,8 @@ class AiohttpResponse:
         content = self._response.content
         if not content.is_eof() or self._stream is not None:
             return None
+        if self._exchange.traffic.pace is not None and self._declared != 0:
+            return None  # to be slowed down, which takes waiting
         if self._decoder() is not None:
             return self._decode_small(content.read_nowait())
         data = content.read_nowait()
@@ -120,6 +135,46 @@ class AiohttpResponse:
         if wire:
             decoder.finish()
         return b"".join(pieces)
+
+    def direct(self) -> bool:
+        """Take the body's connection over from aiohttp, if that is worth it; see ``Response.direct``."""
+        exchange, content = self._exchange, self._response.content
+        handler = exchange.protocol
+        if (
+            self._stream is not None
+            or self._declared is None
+            or self._declared - content.total_bytes < LEAST
+            or self._decoder() is not None
+            or "Transfer-Encoding" in self._response.headers
+            or exchange.traffic.pace is not None
+            or content.exception() is not None
+            or handler is None
+            or handler.transport is None
+            or handler.transport.is_closing()
+        ):
+            return False
+        self._held = held(content, handler)
+        left = self._declared - len(self._held)
+        self._intake = Intake(handler, content, left, self._timeouts, self._window, exchange.deadline)
+        self._watchdog.watch(self._intake.pace)
+        return True
+
+    async def read_into(self, room: memoryview) -> int:
+        """See ``Response.read_into``."""
+        assert self._intake is not None, "read_into without direct"
+        if self._held:
+            count = min(len(self._held), len(room))
+            room[:count] = self._held[:count]
+            self._held = self._held[count:]
+        else:
+            try:
+                count = await self._intake.fill(room)
+            except NETWORK_ERRORS as error:
+                raise self._failure(error, asyncio.get_running_loop().time()) from error
+        self._received += count
+        if not count:
+            self._check_end()
+        return count
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The decoded body; see ``Response.chunks``."""
@@ -163,17 +218,24 @@ class AiohttpResponse:
         pace = Pace(self._timeouts.min_rate or 0.0, self._window, content.set_exception)
         # Chunked bodies may consist of tiny chunks, which readany joins; else joining is only a copy.
         joined = self._declared is None
+        traffic = self._exchange.traffic
         if not content.is_eof():
             self._watchdog.watch(pace)
         try:
             while True:
                 pace.wait(time())
-                data = await content.readany() if joined else (await content.readchunk())[0]
+                if traffic.pace is not None:
+                    data = await content.read(LARGEST_PACED)
+                else:
+                    data = await content.readany() if joined else (await content.readchunk())[0]
                 pace.arrived(time(), len(data))
                 self._received += len(data)
                 if not data:
                     break
+                seconds = 0.0 if traffic.pace is None else traffic.pace(len(data))
                 yield data
+                if seconds > 0:
+                    await self._rest(seconds)
         except NETWORK_ERRORS as error:
             raise self._failure(error, time()) from error
         except RuntimeError as error:
@@ -188,6 +250,18 @@ class AiohttpResponse:
         finally:
             self._watchdog.forget(pace)
         self._check_end()
+
+    async def _rest(self, seconds: float) -> None:
+        """Read on later; the server is not taken for silent meanwhile."""
+        protocol = None if self._response.content.is_eof() else self._exchange.protocol
+        if protocol is None or not protocol.connected:
+            await asyncio.sleep(seconds)
+            return
+        protocol.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            protocol.resume_reading()
 
     def _failure(self, error: Exception, now: float) -> Exception:
         return in_body(error, self._timeouts, now - self._began, self._received, self._declared)
@@ -216,6 +290,8 @@ class AiohttpResponse:
         """Give the connection back if the body was read to its end, else close it."""
         if self._stream is not None:
             await self._stream.aclose()
+        if self._intake is not None:
+            self._watchdog.forget(self._intake.pace)
         if self._response.connection is not None:
             self._response.close()
             with suppress(*NETWORK_ERRORS):

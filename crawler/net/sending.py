@@ -19,12 +19,15 @@ from crawler.net.decoding import ACCEPTED
 from crawler.net.exchange import CURRENT, Exchange
 from crawler.net.failures import NETWORK_ERRORS, before_answer
 from crawler.net.headers import request_headers
+from crawler.net.plain import PlainAnswer
 from crawler.net.printable import printable
 from crawler.net.proxies import proxy_url
 from crawler.net.redirects import Leg
 from crawler.net.response import AiohttpResponse
+from crawler.net.reuse import METHODS, Reuse
 from crawler.net.settings import TransportSettings
 from crawler.net.timeouts import client_timeout
+from crawler.net.traffic import Traffic, current
 from crawler.net.watchdog import Watchdog
 from crawler.policy import urls
 
@@ -39,6 +42,18 @@ class Prepared:
     exchange: Exchange
     headers: CIMultiDict[str]
     proxy: URL | None
+
+    @property
+    def special(self) -> bool:
+        """Whether it needs more of aiohttp than a connection and its parser."""
+        exchange = self.exchange
+        return (
+            self.proxy is not None
+            or exchange.digest is not None
+            or exchange.deadline is not None
+            or exchange.once
+            or exchange.checked.reach is not guard.Reach.ANYWHERE
+        )
 
 
 def parsed(url: str) -> URL:
@@ -55,11 +70,13 @@ class Sender:
     def __init__(
         self,
         session: aiohttp.ClientSession,
+        reuse: Reuse,
         settings: TransportSettings,
         watchdog: Watchdog,
         json_bytes: Callable[[object], bytes],
     ) -> None:
         self.session = session
+        self._reuse = reuse
         self.time = asyncio.get_running_loop().time
         self._settings = settings
         self._watchdog = watchdog
@@ -71,40 +88,57 @@ class Sender:
 
         ``limits`` are the request's timeouts less what earlier legs have used.
         """
-        url = parsed(leg.url)
         prepared = self.prepare(request, leg, limits)
-        exchange, headers = prepared.exchange, prepared.headers
-        data = None if leg.body is None else await self._upload(request, leg, headers)
-        untyped = data is None and leg.method in _TYPED
+        exchange = prepared.exchange
+        data = None if leg.body is None else await self._upload(leg, prepared.headers, exchange.traffic)
         # With a body the clock would run while it is still on its way out.
         watched = exchange.head_limit is not None and data is None
         if watched:
             self._watchdog.watch(exchange)
         began = self.time()
+        if limits.total:
+            exchange.deadline = began + limits.total
+        try:
+            response: aiohttp.ClientResponse | PlainAnswer | None = None
+            if data is None and leg.method in METHODS and not prepared.special:
+                response = await self._reuse.send(leg.method, leg.url, prepared.headers, exchange)
+            if response is None:
+                response = await self._through_session(leg, prepared, data)
+        except NETWORK_ERRORS as error:
+            elapsed = self.time() - began
+            raise before_answer(error, exchange, request.timeouts, elapsed, urls.slot(leg.url)) from error
+        finally:
+            if watched:
+                self._watchdog.forget(exchange)
+        exchange.content = response.content
+        exchange.traffic.head_seconds = self.time() - exchange.began
+        return AiohttpResponse(
+            response, leg.url, exchange, request.timeouts, self._watchdog, self._settings.rate_window
+        )
+
+    async def _through_session(
+        self, leg: Leg, prepared: Prepared, data: Upload | None
+    ) -> aiohttp.ClientResponse:
+        exchange = prepared.exchange
+        url = parsed(leg.url)
         token = CURRENT.set(exchange)
         try:
             response = await self.session.request(
                 leg.method,
                 url,
-                headers=headers,
+                headers=prepared.headers,
                 data=data,
                 allow_redirects=False,
                 proxy=prepared.proxy,
                 timeout=exchange.timeout,
                 middlewares=() if exchange.digest is None else (exchange.digest,),
-                skip_auto_headers=("Content-Type",) if untyped else None,
+                skip_auto_headers=("Content-Type",) if data is None and leg.method in _TYPED else None,
             )
-        except NETWORK_ERRORS as error:
-            elapsed = self.time() - began
-            raise before_answer(error, exchange, request.timeouts, elapsed, urls.slot(leg.url)) from error
         finally:
             CURRENT.reset(token)
-            if watched:
-                self._watchdog.forget(exchange)
-        exchange.content = response.content
-        return AiohttpResponse(
-            response, leg.url, exchange, request.timeouts, self._watchdog, self._settings.rate_window
-        )
+        if not prepared.special:
+            self._reuse.learn(leg.url, exchange)
+        return response
 
     def prepare(self, request: Request, leg: Leg, limits: Timeouts) -> Prepared:
         """Headers, credentials, proxy and address rule of one leg.
@@ -121,6 +155,7 @@ class Sender:
             once=not (request.idempotent or leg.method in REPEATABLE),
             checked=checked,
             timeout=client_timeout(limits),
+            traffic=current(),
             digest=self._digests.get(auth, leg.url) if auth and auth.scheme == "digest" else None,
             head_limit=self._settings.head_limit if limits.sock_read else None,
         )
@@ -160,10 +195,10 @@ class Sender:
             )
         return guard.Reach.ANYWHERE
 
-    async def _upload(self, request: Request, leg: Leg, headers: CIMultiDict[str]) -> Upload:
+    async def _upload(self, leg: Leg, headers: CIMultiDict[str], traffic: Traffic) -> Upload:
         assert leg.body is not None
         written = headers.get("Content-Type")
-        data = await upload(leg.body, written, self._json_bytes)
+        data = await upload(leg.body, written, self._json_bytes, traffic)
         if written is not None and written != data.content_type:
             headers["Content-Type"] = data.content_type  # with the boundary that it lacked
         return data

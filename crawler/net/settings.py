@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from crawler import __version__
 from crawler.model import Timeouts
+from crawler.net.resolver import Dns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,12 +15,16 @@ class TransportSettings:
 
     ``allow_private`` says whether private addresses may be connected to: ``True`` always, ``False``
     never, ``None`` for the URLs of the manifest and for redirects that stay among the hosts it names
-    (``trusted_hosts``: bare names, lower case).
+    (``trusted_hosts``: bare names, lower case). ``connections`` are the most that are open at once, idle
+    ones included; ``dns_threads`` look names up where the system does that.
     """
 
     timeouts: Timeouts = field(default_factory=Timeouts)
     keepalive: float = 15.0
     dns_cache: float = 300.0
+    dns: Dns = "auto"
+    dns_threads: int = 16
+    connections: int | None = None
     tls_ca: str | None = None  # a PEM file or folder that replaces the system's authorities, as curl --cacert
     tls_client_cert: str | None = None
     tls_client_key: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from crawler.model import Hop, Request
@@ -20,6 +21,20 @@ class MovedAway(Exception):
         super().__init__(hop.url)
         self.hop = hop
         self.slot = slot
+
+
+HeaderLines = tuple[tuple[bytes, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The heads of one exchange, lines without CRLF; ``ip`` is the server's."""
+
+    request_line: bytes
+    request_headers: HeaderLines = field(repr=False)
+    status_line: bytes
+    response_headers: HeaderLines
+    ip: str | None
 
 
 class Response(Protocol):
@@ -54,6 +69,10 @@ class Response(Protocol):
         """Whether every byte of the body is here already, waiting to be read."""
 
     @property
+    def heads(self) -> Heads:
+        """Request and answer as they went over the wire, for an archive."""
+
+    @property
     def verified_length(self) -> bool:
         """Whether the framing lets us tell a whole body from a cut one."""
 
@@ -62,6 +81,15 @@ class Response(Protocol):
 
         Ends only when the body is whole: raises ``Truncated``, ``DecodeFailed``, ``TimedOut``,
         ``TooSlow``, ``ProtocolBroken`` or ``ConnectFailed`` otherwise.
+        """
+
+    def direct(self) -> bool:
+        """Whether the body is read by ``read_into`` from here on: if it is large, plain and not paced."""
+
+    async def read_into(self, room: memoryview) -> int:
+        """Receive into ``room`` until it is full, the body ends, or a second has brought something.
+
+        The number of bytes; 0 at the end. Only after ``direct`` said so; raises as ``chunks`` does.
         """
 
     def small_body(self) -> bytes | None:
@@ -115,12 +143,13 @@ class Transport(Protocol):
         """Requests sent so far, redirects and the pool's own second tries included."""
 
     def open(
-        self, request: Request, *, slot: str, hop: Hop | None = None
+        self, request: Request, *, slot: str, hop: Hop | None = None, stay: bool = True
     ) -> AbstractAsyncContextManager[Response]:
         """Send the request, follow redirects within ``slot``, and give the answer.
 
         Any status is an answer. ``hop`` continues a redirect chain. Raises ``MovedAway`` when a
-        redirect leads to another slot, and ``TaskError`` subclasses for everything else.
+        redirect leads to another slot, or anywhere if not to ``stay`` (the host's next request must wait
+        for its turn again), and ``TaskError`` subclasses for everything else.
         """
 
     def websocket(

@@ -1,12 +1,18 @@
-"""Which task may start now: one slot a host, round-robin between hosts, time as an argument."""
+"""Which task may start now: one slot a host, round-robin between hosts, time and chance as arguments."""
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
+
+from crawler.policy.heard import GivenUp, Heard, HostMemory, Kind, Paused
+from crawler.policy.pacing import NEVER
+from crawler.policy.slot import Slot
+from crawler.policy.slots import Rules, Slots
+
+_PUT_BACK = 1 << 62  # what was taken once goes ahead of all that goes first
 
 
 class Waiting(Protocol):
@@ -14,97 +20,234 @@ class Waiting(Protocol):
 
     @property
     def slot(self) -> str:
-        """The host key whose limits apply."""
+        """The host whose limits apply, "host:port"; it must not change while the task is active."""
+
+    @property
+    def gentle(self) -> bool:
+        """Whether the careful defaults of a crawl apply."""
 
 
 W = TypeVar("W", bound=Waiting)
 
 
-@dataclass(slots=True)
-class Slot(Generic[W]):
-    """One host: who waits for it, how many are active, and whether the rotation lists it."""
-
-    limit: int
-    waiting: deque[W] = field(default_factory=deque)
-    active: int = 0
-    listed: bool = False
+def nothing_remembered(key: str) -> HostMemory | None:
+    """For a run that knows of no earlier one."""
+    return None
 
 
 class Frontier(Generic[W]):
-    """Tasks that wait. Every operation costs O(log tasks) at worst, whatever the number of hosts.
+    """Tasks that wait. Every operation costs O(log n) at worst, whatever the number of hosts.
 
-    ``concurrency`` gives the number of tasks that may be active on a slot at once. A slot with
-    nothing waiting and nothing active is forgotten, so memory follows what waits, not what was seen.
+    A task's way: ``add``, ``take``, ``begin`` (the attempt starts), ``sent`` (a request has left), ``report``
+    (what it showed of the host) and ``release``; ``put_back`` instead of all after ``take``. Times are
+    seconds of one clock that never runs backwards; ``chance`` draws from [0, 1).
+
+    A slot is forgotten when nothing waits, nothing is active and a new one would do as well, so
+    memory follows what waits, not what was seen. ``remembered`` is asked once for each slot made, and
+    by its key.
     """
 
-    def __init__(self, concurrency: Callable[[str], int]) -> None:
-        self._concurrency = concurrency
-        self._slots: dict[str, Slot[W]] = {}
-        self._rotation: deque[str] = deque()
-        self._postponed: list[tuple[float, int, W]] = []
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        chance: Callable[[], float],
+        remembered: Callable[[str], HostMemory | None] = nothing_remembered,
+    ) -> None:
+        self._chance = chance
+        self._slots: Slots[W] = Slots(rules, remembered)
+        self._rotation: deque[Slot[W]] = deque()  # those of which a task may start now
+        self._sleeping: list[tuple[float, int, Slot[W]]] = []  # those whose time is still to come
         self._sequence = 0
         self._waiting = 0
+        self._now = NEVER  # the last time that was told
 
     def __len__(self) -> int:
         """Tasks that wait, the postponed ones included, the active ones not."""
-        return self._waiting + len(self._postponed)
+        return self._waiting
 
-    def add(self, task: W, *, not_before: float | None = None, first: bool = False) -> None:
-        """Admit a task: now, or at ``not_before``; ``first`` puts it ahead of its host's others."""
-        if not_before is not None:
+    def add(self, task: W, *, now: float, not_before: float | None = None, first: bool = False) -> str | None:
+        """Admit a task behind its host's others; or say why the host was given up, and do not.
+
+        ``first`` puts it ahead of them, behind others that go first; ``not_before`` does so at that time.
+        """
+        self._now = now
+        slot = self._slots.heeding(task.slot, now, gentle=task.gentle)
+        if slot.given_up is not None:
+            self._settle(slot)
+            return slot.given_up
+        if first or not_before is not None:
             self._sequence += 1
-            heapq.heappush(self._postponed, (not_before, self._sequence, task))
-            return
-        slot = self._slots.get(task.slot)
-        if slot is None:
-            slot = self._slots[task.slot] = Slot(limit=self._concurrency(task.slot))
-        if first:
-            slot.waiting.appendleft(task)
+            slot.line.push_first(task, NEVER if not_before is None else not_before, self._sequence)
         else:
-            slot.waiting.append(task)
+            slot.line.push(task)
         self._waiting += 1
-        self._list(task.slot, slot)
+        self._list(slot)
+        return None
 
     def take(self, now: float) -> W | None:
-        """The next task that may start at ``now``, counted as active until ``release``."""
-        while self._postponed and self._postponed[0][0] <= now:
-            self.add(heapq.heappop(self._postponed)[2], first=True)
-        if not self._rotation:
-            return None
-        key = self._rotation.popleft()
-        slot = self._slots[key]
-        slot.listed = False
-        slot.active += 1
-        self._waiting -= 1
-        task = slot.waiting.popleft()
-        self._list(key, slot)
-        return task
+        """The next task that may start at ``now``, active from here until ``release`` or ``put_back``."""
+        self._now = now
+        self._wake(now)
+        self._slots.pass_time(now)
+        while self._rotation:
+            slot = self._rotation.popleft()
+            slot.listed = False
+            at = slot.next_at()
+            if at is not None and at <= now:
+                slot.active += 1
+                self._waiting -= 1
+                task = slot.line.pop(now)
+                self._list(slot)
+                return task
+            self._list(slot)
+        return None
 
-    def borrow(self, key: str, wanted: int) -> int:
-        """Count up to ``wanted`` more as active on a slot that has an active task; how many, at once.
+    def begin(self, task: W, now: float) -> bool:
+        """Count a taken task's attempt as begun; ``False`` if it must not begin now: then ``put_back``.
 
-        Only what the limit and those who wait for the slot leave free; each is given back by
-        ``release``.
+        Between ``take`` and here its host may have been paused, given up or found to bear less.
         """
-        slot = self._slots[key]
-        granted = max(0, min(wanted, slot.limit - slot.active - len(slot.waiting)))
-        slot.active += granted
-        return granted
+        self._now = now
+        slot = self._slots.of(task.slot)
+        if not slot.begin(task, now, self._chance() if slot.pace is not None else 0.0):
+            return False
+        if slot.pace is not None:
+            self._slots.note(slot)
+            self._list(slot)
+        return True
 
-    def release(self, key: str) -> None:
-        """One of the slot's active tasks has ended its attempt, or returns what it borrowed."""
-        slot = self._slots[key]
+    @property
+    def startable(self) -> bool:
+        """Whether a task may start now, without waiting for time or for another's end."""
+        return bool(self._rotation)
+
+    def timed(self, task: W) -> bool:
+        """Whether requests of an active task are to be told by ``sent``: its host has a delay or a rate."""
+        return self._slots.of(task.slot).pace is not None
+
+    def withdraw(self, task: W) -> None:
+        """A taken task is not to begin at all."""
+        slot = self._slots.of(task.slot)
         slot.active -= 1
-        if not slot.active and not slot.waiting:
-            del self._slots[key]
-        else:
-            self._list(key, slot)
+        self._settle(slot)
+
+    def put_back(self, task: W) -> str | None:
+        """A taken task cannot begin: it waits again, ahead of its host's others; see ``add``."""
+        slot = self._slots.of(task.slot)
+        slot.active -= 1
+        if slot.given_up is not None:
+            self._settle(slot)
+            return slot.given_up
+        self._sequence += 1
+        slot.line.push_first(task, NEVER, self._sequence - _PUT_BACK)
+        self._waiting += 1
+        self._list(slot)
+        return None
+
+    def sent(self, task: W, now: float) -> None:
+        """A request of the task has left; a delay counts from here. May be told of each of several."""
+        self._now = now
+        slot = self._slots.find(task.slot)
+        if slot is not None and slot.pace is not None:
+            slot.sent(task, now, self._chance())
+            self._list(slot)
+
+    def release(self, task: W, now: float) -> None:
+        """An attempt that had begun needs its host no longer."""
+        self._now = now
+        slot = self._slots.of(task.slot)
+        slot.end(task)
+        self._settle(slot)
+
+    def borrow(self, task: W, wanted: int) -> int:
+        """Count up to ``wanted`` more as under way for a task that has begun; how many, at once.
+
+        Only what the limit and those who wait for the host leave free, none of a host with a delay or
+        a rate; ``give_back`` returns them, before ``release``.
+        """
+        return self._slots.of(task.slot).lend(wanted)
+
+    def give_back(self, task: W, count: int = 1) -> None:
+        """Return so many of the borrowed."""
+        slot = self._slots.of(task.slot)
+        slot.active -= count
+        slot.under_way -= count
+        self._list(slot)
+
+    def report(self, task: W, heard: Heard, now: float) -> Paused | GivenUp | None:
+        """Take in what an attempt showed of its host, before or after ``release``; what follows from it.
+
+        After ``GivenUp`` the host's tasks are no longer taken: ``drain`` gives out those that wait.
+        """
+        self._now = now
+        slot = self._slots.find(task.slot)
+        bad = heard.kind is Kind.TURNED_AWAY or heard.kind is Kind.UNREACHABLE
+        if slot is None:
+            if not bad:
+                return None
+            slot = self._slots.heeding(task.slot, now, gentle=task.gentle)
+        if bad or not slot.neutral:
+            self._slots.note(slot)
+        event = slot.hear(task, heard, now, self._chance() if bad else 0.0)
+        self._settle(slot)
+        return event
+
+    def given_up(self, task: W) -> str | None:
+        """Why the task's host was given up, or ``None``."""
+        slot = self._slots.find(task.slot)
+        return None if slot is None else slot.given_up
+
+    def drain(self, key: str) -> Iterator[W]:
+        """The tasks that wait for a slot, the postponed ones included, taken out one by one."""
+        slot = self._slots.keyed(key)
+        if slot is not None:
+            for task in slot.line.drain():
+                self._waiting -= 1
+                yield task
+            self._settle(slot)
+
+    def ask_delay(self, host: str, seconds: float) -> None:
+        """A host's own wish (robots.txt) for the delay between requests: it lengthens, never shortens."""
+        slot = self._slots.find(host) or self._slots.heeding(host, self._now)
+        slot.ask_delay(seconds, self._now)
+        self._settle(slot)
 
     def wakes_at(self) -> float | None:
-        """When the next postponed task may start; ``None`` if none is postponed."""
-        return self._postponed[0][0] if self._postponed else None
+        """After ``take`` gave nothing: when time alone may let a task start; ``None`` if only events can."""
+        while self._sleeping and self._sleeping[0][0] != self._sleeping[0][2].wakes:
+            heapq.heappop(self._sleeping)
+        return self._sleeping[0][0] if self._sleeping else None
 
-    def _list(self, key: str, slot: Slot[W]) -> None:
-        if not slot.listed and slot.waiting and slot.active < slot.limit:
+    def memories(self, now: float) -> Iterator[HostMemory]:
+        """What to keep of each slot that has changed since the last call; also that it is neutral again."""
+        return self._slots.memories(now)
+
+    def _list(self, slot: Slot[W]) -> None:
+        """Let the slot have its turn: now, or when its time has come; else an event will bring it here."""
+        if slot.listed:
+            return
+        at = slot.next_at()
+        if at is None:
+            return
+        if at <= self._now:
             slot.listed = True
-            self._rotation.append(key)
+            self._rotation.append(slot)
+        elif slot.wakes is None or at < slot.wakes:
+            slot.wakes = at
+            self._sequence += 1
+            heapq.heappush(self._sleeping, (at, self._sequence, slot))
+
+    def _wake(self, now: float) -> None:
+        while self._sleeping and self._sleeping[0][0] <= now:
+            at, _, slot = heapq.heappop(self._sleeping)
+            if at == slot.wakes:
+                slot.wakes = None
+                self._list(slot)
+
+    def _settle(self, slot: Slot[W]) -> None:
+        """After a task has left: the next one's turn, or rest, or oblivion."""
+        if not slot.idle:
+            self._list(slot)
+        else:
+            self._slots.rest(slot, self._now)

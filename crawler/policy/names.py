@@ -64,6 +64,12 @@ def twin(target: str) -> str:
     return posixpath.join(folder, _marked(name, target))
 
 
+def apart(target: str, owner: str) -> str:
+    """Another name for what ``owner`` would call ``target`` and cannot, the same each time."""
+    folder, name = posixpath.split(target)
+    return posixpath.join(folder, _marked(name, owner))
+
+
 def _components(raw: str) -> list[str]:
     """The path's pieces without empty ones and ``.``; ``..`` is kept, counted and never followed."""
     shown = repr(raw if len(raw) <= 120 else f"{raw[:120]}…")

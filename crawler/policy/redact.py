@@ -61,6 +61,10 @@ class Redactor:
             url = self._without_secrets(url)
         return _masked(url) if "@" in url or "=" in url else url
 
+    def holds(self, text: str) -> bool:
+        """Whether a known secret is in the text."""
+        return bool(self._patterns) and self._without_secrets(text) != text
+
     def line(self, text: str) -> str:
         """What may be shown to a person: ``text``, made ``printable``."""
         return printable(self.text(text))

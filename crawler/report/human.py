@@ -39,3 +39,23 @@ def span(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """``1 task``, ``2 tasks``, ``10,000 tasks``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def pace(per_second: float) -> str:
+    """How often: ``10/s``, ``5/min``, ``100/h``, in the unit in which it is one or more."""
+    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
+        if per_second * seconds >= 1 or unit == "h":
+            break
+    return f"{round(per_second * seconds, 3):g}/{unit}"
+
+
+def limits(concurrency: int, rate_: float | None, delay: float, bandwidth: float | None) -> str:
+    """What holds for a host: ``at most 4 at once, 10/s, 1 s apart, 9.54 MiB/s``."""
+    words = [f"at most {concurrency} at once"]
+    if rate_ is not None:
+        words.append(pace(rate_))
+    if delay:
+        words.append(f"{delay:g} s apart")
+    if bandwidth is not None:
+        words.append(rate(bandwidth, 1))
+    return ", ".join(words)

@@ -14,9 +14,10 @@ from crawler.errors import StorageFailed
 from crawler.model import Saved
 from crawler.store.disk import start_writeback, storage_failed, sync_folder
 from crawler.store.files import Finalizing, Journal, Origin
-from crawler.store.folders import Folders, Where, descriptor_share
+from crawler.store.folders import Folders, Where
 from crawler.store.placing import place
 from crawler.store.sink import Sink, SyncFailed
+from crawler.store.spares import descriptor_share
 
 # A batch holds a descriptor a file; 64 against 256 made no measurable difference on ext4.
 MAX_BATCH = 256

@@ -12,9 +12,10 @@ from pathlib import Path
 from crawler.errors import StorageFailed
 
 APPLICATION_ID = 0x63726C72  # "crlr", as file(1) will show it
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA = 1  # that ``upgrade`` brings up to date; a reader can do without what came later
 OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
-TABLES = frozenset({"run", "task", "begun"})
+TABLES = frozenset({"run", "task", "begun"})  # of every version
 
 BUSY = 30.0  # seconds to wait for a person's sqlite3 shell to let go
 CHECKED_WHOLE = 32 << 20  # bytes; a larger ledger is not read through at start (measured: 50 ms)
@@ -97,7 +98,7 @@ def create(path: Path) -> None:
         for leftover in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
             leftover.unlink(missing_ok=True)
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            schema = resources.files("crawler.store").joinpath("schema.sql").read_text("utf-8")
+            schema = _statements("schema.sql") + _statements("schema_2.sql")
             connection.executescript(f"BEGIN; {schema}; COMMIT;")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -108,6 +109,25 @@ def create(path: Path) -> None:
         _sync(path.parent.parent)
     except (sqlite3.Error, OSError) as error:
         raise explain(error, path) from error
+
+
+def upgrade(path: Path) -> None:
+    """Bring a sound ledger of an older version up to date, at once or not at all. Raises ``StorageFailed``.
+
+    The caller holds the lock, and a reader has found the file sound.
+    """
+    try:
+        with closing(_connect(path, "rw")) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version < 2:
+                added = _statements("schema_2.sql")
+                connection.executescript(f"BEGIN IMMEDIATE; {added}; PRAGMA user_version = 2; COMMIT;")
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def _statements(file: str) -> str:
+    return resources.files("crawler.store").joinpath(file).read_text("utf-8")
 
 
 def _sync(path: Path) -> None:
@@ -199,7 +219,7 @@ def _check_identity(path: Path, application: int, version: int) -> None:
             f"the ledger {path} was written by a newer version (schema {version}; this one knows "
             f"{SCHEMA_VERSION}); it was left untouched: use the newer program"
         )
-    if version < SCHEMA_VERSION:
+    if version < OLDEST_SCHEMA:
         raise damaged(path, f"it has schema {version}, which no version ever wrote")
 
 

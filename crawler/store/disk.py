@@ -30,6 +30,19 @@ def storage_failed(error: OSError, doing: str, path: str) -> StorageFailed:
     return StorageFailed(f"{name} ({os.strerror(code)}) while {doing} {path}")
 
 
+def refuse_full_disk(fd: int, shown: str, least: int) -> None:
+    """Raise ``StorageFailed`` if fewer than ``least`` bytes are free around an open folder; 0 never asks."""
+    if not least:
+        return
+    try:
+        space = os.fstatvfs(fd)
+    except OSError as error:
+        raise storage_failed(error, "asking for the free space of", shown) from error
+    free = space.f_bavail * space.f_frsize
+    if free < least:
+        raise StorageFailed(f"{free} bytes are free below {shown}; min_free_disk asks for {least}")
+
+
 def rename_no_replace(source: str, target: str, dir_fd: int) -> None:
     """Rename within one folder; FileExistsError if anything has the new name, ENOSYS without the call."""
     if _renameat2 is None:

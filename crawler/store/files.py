@@ -60,6 +60,12 @@ class PartFile(Protocol):
     async def write(self, data: bytes) -> None:
         """Append; small pieces are coalesced. Raises ``StorageFailed``."""
 
+    async def room(self) -> memoryview:
+        """Where to receive what follows, so that it need not be copied; the caller's until ``filled``."""
+
+    async def filled(self, size: int) -> None:
+        """Append the first ``size`` bytes of the latest ``room``. Raises ``StorageFailed``."""
+
     def span(self, start: int) -> SpanFile:
         """Write from ``start`` on beside other spans, until ``join``."""
 
@@ -68,6 +74,9 @@ class PartFile(Protocol):
 
     async def checkpoint(self) -> int:
         """Make what was written durable, in spans too; the offset that may now be recorded."""
+
+    async def save(self) -> int:
+        """Make durable what has reached the file, while more is written; the offset to record."""
 
     async def restart(self) -> None:
         """Throw away every byte (the remote file is another version) and begin at 0."""
@@ -108,6 +117,9 @@ class Files(Protocol):
 
     def is_intact(self, known: Known) -> bool:
         """Whether the file that the ledger knows still has its size and modification time."""
+
+    def read(self, target: str) -> bytes:
+        """A file's content; from any thread. Raises ``StorageFailed`` or ``UnsafePath``."""
 
     def exists(self, target: str) -> bool:
         """Whether anything stands at the target."""

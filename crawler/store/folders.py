@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import resource
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import TypeVar
 from crawler.errors import UnsafePath
 from crawler.policy.names import PART_SUFFIX
 from crawler.store.disk import storage_failed, sync_folder
+from crawler.store.spares import Spares, descriptor_share
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})  # what Linux answers for a file or a link
@@ -67,12 +67,6 @@ class Held:
             self.holds -= 1
 
 
-def descriptor_share() -> int:
-    """How many descriptors one part of the store may use: an eighth of what the process may open."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 4096 if soft == resource.RLIM_INFINITY else max(2, soft // 8)
-
-
 class Folders:
     """Descriptors of recently used folders; usable from several threads.
 
@@ -86,7 +80,9 @@ class Folders:
         self._lock = threading.RLock()
         self._open: OrderedDict[str, Held] = OrderedDict()
         self._grown: set[str] = set()
-        self._limit = min(64, descriptor_share())
+        self.limit = min(64, descriptor_share())
+        self._spares = Spares()
+        self._ask_for_room: Callable[[], None] | None = None
         try:
             _make_root(root, durable)
             self.root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -115,15 +111,23 @@ class Folders:
             folder.holds += 1
             return folder
 
+    def on_shortage(self, ask_for_room: Callable[[], None]) -> None:
+        """Whom to ask, from any thread, to close something soon when descriptors ran out."""
+        self._ask_for_room = ask_for_room
+
     def with_room(self, action: Callable[[], T]) -> T:
-        """The action's result; if descriptors ran out, cached ones are given up and it is tried again."""
-        try:
-            return action()
-        except OSError as error:
-            if error.errno not in _NO_DESCRIPTORS:
-                raise
-        with self._lock:
-            self._drop(0)
+        """The action's result; if descriptors ran out, ours are given up and it is tried again, twice."""
+        if self._spares.short:
+            with self._lock:
+                self._spares.refill()
+        for make_room in (self._drop_cached, self._drop_spares):
+            try:
+                return action()
+            except OSError as error:
+                if error.errno not in _NO_DESCRIPTORS:
+                    raise
+            with self._lock:
+                make_room()
         return action()
 
     def sync_grown(self) -> bool:
@@ -142,18 +146,19 @@ class Folders:
     def trim(self) -> None:
         """Give up what was only kept open because many folders were held at once."""
         with self._lock:
-            self._drop(self._limit)
+            self._drop(self.limit)
 
     def close(self) -> None:
         """Close every descriptor."""
         with self._lock:
             self._drop(0)
+            self._spares.give_up()
         os.close(self.root_fd)
 
     def _open_folder(self, path: str, create: bool) -> Held:
         shown = f"{self.root}/{path}"
         try:
-            folder = Held(self.with_room(lambda: self._walk(path, create)), self._lock)
+            folder = self.with_room(lambda: self._hold(path, create))
         except OSError as error:
             if error.errno in _NO_FOLDER:
                 raise UnsafePath(
@@ -163,9 +168,17 @@ class Folders:
             if error.errno == errno.ENOENT and not create:
                 raise
             raise storage_failed(error, "opening folder", shown) from error
-        self._drop(self._limit - 1)  # before the new one is among those that nobody holds
+        self._drop(self.limit - 1)  # before the new one is among those that nobody holds
         self._open[path] = folder
         return folder
+
+    def _hold(self, path: str, create: bool) -> Held:
+        fd = self._walk(path, create)
+        try:
+            return Held(fd, self._lock)
+        except OSError:
+            os.close(fd)
+            raise
 
     def _walk(self, path: str, create: bool) -> int:
         fd = os.dup(self.root_fd)
@@ -190,6 +203,14 @@ class Folders:
         if self._durable:
             self._grown.add(above)
         return os.open(name, _FOLDER, dir_fd=fd)
+
+    def _drop_cached(self) -> None:
+        self._drop(0)
+
+    def _drop_spares(self) -> None:
+        self._spares.give_up()
+        if self._ask_for_room is not None:
+            self._ask_for_room()
 
     def _drop(self, keep: int) -> None:
         surplus = len(self._open) - keep

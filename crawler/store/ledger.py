@@ -15,8 +15,10 @@ from crawler.model import Checkpoint, Known, Outcome
 from crawler.store import database, statements
 from crawler.store.claims import Claims
 from crawler.store.files import Finalizing
+from crawler.store.hosts import Hosts
 from crawler.store.lock import Lock
 from crawler.store.records import RunInfo, RunRecord, TaskRecord, Unfinished
+from crawler.store.sites import Sites
 from crawler.store.statements import text
 from crawler.store.writer import Write, Writer
 
@@ -61,6 +63,8 @@ class Ledger:
         self._round_start = _NO_RUN
         self._claims = Claims()
         self._closed = False
+        self.sites = Sites(self._rows, writer)
+        self.hosts = Hosts(self._rows, writer)
         writer.ended.add_done_callback(self._release)
 
     @classmethod
@@ -78,6 +82,7 @@ class Ledger:
             if not path.exists():
                 database.create(path)
             reader = database.open_reader(path)
+            database.upgrade(path)
             undo.callback(reader.close)
             connection = database.open_writer(path, durable=durability == "full")
             undo.pop_all()
@@ -109,6 +114,7 @@ class Ledger:
         info: RunInfo
         info, self._round_start = self._writer.call(apply).result()
         self._run = info.number
+        self.sites.begin(info.round, self._round_start)
         return info
 
     def find(self, job: str, key: str) -> Known | None:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from crawler.errors import StorageFailed, TargetExists, UnsafePath
+from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Known, Saved
 from crawler.policy.names import fold
-from crawler.store.committer import Committer
-from crawler.store.disk import storage_failed
+from crawler.store.committer import MAX_BATCH, Committer
+from crawler.store.disk import refuse_full_disk, storage_failed
 from crawler.store.files import Journal
 from crawler.store.folders import Folders
 from crawler.store.part import Part
 from crawler.store.recovery import recover
+from crawler.store.spares import descriptor_share
 from crawler.store.stream import Workshop
 
 # Writers wait for the disk, not for each other; more than a few only queue there.
@@ -62,6 +64,15 @@ class OutputRoot:
     def reduced(self) -> bool:
         """Whether the file system could not make names durable (contract §6 is then not fully kept)."""
         return self._committer.reduced
+
+    @property
+    def descriptors(self) -> int:
+        """The most folders that are open at once; each part file under way is one more."""
+        return max(self._folders.limit, min(MAX_BATCH, descriptor_share())) + 1
+
+    def on_shortage(self, ask_for_room: Callable[[], None]) -> None:
+        """Whom to ask, from any thread, to close something soon when the process has no descriptor left."""
+        self._folders.on_shortage(ask_for_room)
 
     async def open(
         self,
@@ -113,6 +124,17 @@ class OutputRoot:
             and status.st_mtime_ns == known.mtime_ns
         )
 
+    def read(self, target: str) -> bytes:
+        """A file's content; from any thread. Raises ``StorageFailed`` or ``UnsafePath``."""
+        where = self._folders.where(target)
+        try:
+            with self._folders.held(where.folder) as folder:
+                fd = os.open(where.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+            with open(fd, "rb") as file:
+                return file.read()
+        except OSError as error:
+            raise storage_failed(error, "reading", f"{self._folders.root}/{target}") from error
+
     def exists(self, target: str) -> bool:
         """Whether anything stood at the target, be it a link that leads nowhere.
 
@@ -163,14 +185,4 @@ class OutputRoot:
             raise storage_failed(error, "looking at", f"{self._folders.root}/{target}") from error
 
     def _refuse_full_disk(self) -> None:
-        if not self._min_free:
-            return
-        try:
-            space = os.fstatvfs(self._folders.root_fd)
-        except OSError as error:
-            raise storage_failed(error, "asking for the free space of", self._folders.root) from error
-        free = space.f_bavail * space.f_frsize
-        if free < self._min_free:
-            raise StorageFailed(
-                f"{free} bytes are free below {self._folders.root}; min_free_disk asks for {self._min_free}"
-            )
+        refuse_full_disk(self._folders.root_fd, self._folders.root, self._min_free)

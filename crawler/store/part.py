@@ -10,6 +10,7 @@ from crawler.model import Saved
 from crawler.store.committer import Committer, Ready
 from crawler.store.files import NOWHERE, Origin
 from crawler.store.folders import Where
+from crawler.store.sink import Piece
 from crawler.store.span import BLOCK, Span
 from crawler.store.stream import Stream, Workshop
 
@@ -68,6 +69,20 @@ class Part:
         self._offset += len(data)
         await self._stream.append(data)
 
+    async def room(self) -> memoryview:
+        """Where to receive what follows, up to ``chunk_size`` bytes; ``filled`` says how far it was used.
+
+        The memory is the caller's until then. Raises ``StorageFailed``.
+        """
+        self._refuse_closed()
+        return await self._stream.room()
+
+    async def filled(self, size: int) -> None:
+        """Append the first ``size`` bytes of the latest ``room``. Raises ``StorageFailed``."""
+        self._refuse_closed()
+        self._offset += size
+        await self._stream.filled(size)
+
     def span(self, start: int) -> Span:
         """Write from ``start`` on beside other spans, until ``join``; nothing is hashed before that."""
         self._refuse_closed()
@@ -101,6 +116,15 @@ class Part:
             else:
                 await self._stream.flush()
             self._checkpointed = reached
+        return self._checkpointed
+
+    async def save(self) -> int:
+        """Make durable what has reached the file, while more comes in; the offset that may be recorded.
+
+        Not where spans are written. Raises ``StorageFailed``, as ``checkpoint`` does.
+        """
+        self._refuse_closed()
+        self._checkpointed = max(self._checkpointed, await self._stream.sync_written())
         return self._checkpointed
 
     async def restart(self) -> None:
@@ -222,7 +246,7 @@ class Part:
             raise ValueError(f"{self._stream.shown} is closed; open the target again")
 
 
-def _hash_pieces(algorithm: str, pieces: list[bytes]) -> str:
+def _hash_pieces(algorithm: str, pieces: list[Piece]) -> str:
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     for piece in pieces:
         hasher.update(piece)

@@ -33,7 +33,7 @@ def place(dir_fd: int, where: Where, sink: Sink, *, replace: bool) -> Saved:
         if replace:
             os.replace(where.part, where.name, src_dir_fd=dir_fd, dst_dir_fd=dir_fd)
         else:
-            _claim(dir_fd, where)
+            claim(dir_fd, where)
     except (FileExistsError, *_NO_FILE) as error:
         sink.unlink(dir_fd, where.part)
         raise TargetExists(_taken(dir_fd, where, replace)) from error
@@ -48,11 +48,12 @@ def place(dir_fd: int, where: Where, sink: Sink, *, replace: bool) -> Saved:
     )
 
 
-def _claim(dir_fd: int, where: Where) -> None:
-    """Name without replacing, by the first way that the file system knows; renaming is one step on the disk.
+def claim(dir_fd: int, where: Where) -> None:
+    """Name ``where.part`` without replacing, by the first way that the file system knows. Raises OSError.
 
-    The last one claims the name with an empty file first. It is as safe against losing another
-    program's file, but a kill in between leaves the empty file behind; recovery replaces it.
+    Renaming is one step on the disk. The last way claims the name with an empty file first. It is as
+    safe against losing another program's file, but a kill in between leaves the empty file behind;
+    recovery replaces it.
     """
     try:
         rename_no_replace(where.part, where.name, dir_fd)

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from crawler.crawled import Found, HostFacts, RobotsFile, Use
 from crawler.model import Counts, ErrorClass, Outcome
 from crawler.store import database
-from crawler.store.records import FailedTask, KnownFile, PastRun, Undone
-from crawler.store.statements import LAST_ROUND
+from crawler.store.records import FailedTask, KnownFile, PastRun, TaskRecord, Undone
+from crawler.store.statements import FACTS, LAST_ROUND, text
 
 PAGE = 500  # rows; no snapshot is held between pages, or the log of a run under way could only grow
 
@@ -34,6 +35,22 @@ _UNDONE = """
 SELECT job, key, url, target, sending, sha256 IS NOT NULL, offset, total FROM begun
 WHERE (job, key) > (?, ?) ORDER BY job, key LIMIT ?
 """
+
+
+_FACTS = (*FACTS, "file_url")
+_TASK = f"""
+SELECT job, key, url, ordinal, outcome, finished, attempts, status, bytes, seconds, error_kind, error_message,
+       retryable, {", ".join(_FACTS)}
+FROM task WHERE job = ? AND key = ?
+"""
+_BEGUN = """
+SELECT job, key, url, target, sending, sha256 IS NOT NULL, offset, total FROM begun WHERE job = ? AND key = ?
+"""
+_HOST = "SELECT key, noted, paused_until, level, given_up, window FROM host WHERE key = ?"
+_ROBOTS = "SELECT origin, fetched, status, body FROM robots WHERE origin = ?"
+_FOUND = "SELECT url, fingerprint, use, depth, hops FROM found WHERE job = ? AND fingerprint = ?"
+_PAGE_TARGET = "SELECT target FROM page WHERE job = ? AND fingerprint = ?"
+_WITH_HOSTS = 2  # the schema that knows hosts and crawls; an older ledger knows nothing of them
 
 
 class Reader:
@@ -129,6 +146,74 @@ class Reader:
         while page := self._rows(_UNDONE, (job, key, PAGE)):
             for job, key, url, target, sending, finalizing, offset, total in page:
                 yield Undone(job, key, url, target, bool(sending), bool(finalizing), offset, total)
+
+    def task(self, job: str, key: str) -> TaskRecord | None:
+        """How the task ended last, and the facts of its file."""
+        rows = self._rows(_TASK, (text(job), text(key)))
+        if not rows:
+            return None
+        job, key, url, ordinal, outcome, finished, attempts, status, size, seconds, kind, *rest = rows[0]
+        message, retryable, *facts = rest
+        return TaskRecord(
+            job=job,
+            key=key,
+            url=url,
+            ordinal=ordinal,
+            outcome=Outcome(outcome),
+            finished=finished,
+            attempts=attempts,
+            status=status,
+            bytes=size,
+            seconds=seconds,
+            error_kind=None if kind is None else ErrorClass(kind),
+            error_message=message,
+            retryable=bool(retryable),
+            **dict(zip(_FACTS, facts, strict=True)),
+        )
+
+    def begun(self, job: str, key: str) -> Undone | None:
+        """How far the task came that has not ended well since it was begun."""
+        for found_job, found_key, url, target, sending, finalizing, offset, total in self._rows(
+            _BEGUN, (text(job), text(key))
+        ):
+            return Undone(found_job, found_key, url, target, bool(sending), bool(finalizing), offset, total)
+        return None
+
+    def host(self, key: str) -> HostFacts | None:
+        """What runs have noted of a host or group."""
+        for _, noted, paused_until, level, given_up, window in self._newer(_HOST, (text(key),)):
+            return HostFacts(
+                key=key,
+                noted=noted,
+                paused_until=paused_until,
+                level=level,
+                given_up=bool(given_up),
+                window=window,
+            )
+        return None
+
+    def robots(self, origin: str) -> RobotsFile | None:
+        """The last robots.txt of the origin, however old."""
+        for _, fetched, status, body in self._newer(_ROBOTS, (text(origin),)):
+            return RobotsFile(origin=origin, fetched=fetched, status=status, body=body)
+        return None
+
+    def found(self, job: str, fingerprint: int) -> Found | None:
+        """A URL that the job's crawl has found, in its last round or the one before."""
+        for url, _, use, depth, hops in self._newer(_FOUND, (text(job), fingerprint)):
+            return Found(url, fingerprint, Use(use), depth, hops)
+        return None
+
+    def page_target(self, job: str, fingerprint: int) -> str | None:
+        """Where the crawl has put the page's file, below the output root."""
+        for (target,) in self._newer(_PAGE_TARGET, (text(job), fingerprint)):
+            return None if target is None else str(target)
+        return None
+
+    def _newer(self, query: str, values: Sequence[object]) -> list[Any]:
+        """Rows of what an older ledger lacks."""
+        [(version,)] = self._rows("PRAGMA user_version", ())
+        return self._rows(query, values) if version >= _WITH_HOSTS else []
 
     def _round_start(self) -> int:
         [(_, first, _)] = self._rows(LAST_ROUND, ())

@@ -54,11 +54,16 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run's place among the others: its number, its round, and whether that round was left unfinished."""
+    """A run's place among the others: its number, its round, and whether that round was left unfinished.
+
+    ``idle`` is how many seconds ago the run before it ended, 0 for one that was killed, ``None`` if there
+    was none.
+    """
 
     number: int
     round: int
     continues: bool
+    idle: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

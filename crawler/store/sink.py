@@ -17,6 +17,8 @@ from crawler.store.owning import unlink_own
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+Piece = bytes | memoryview
+
 _MAX_PIECES = 1024  # IOV_MAX on Linux
 _BLOCK = 1024 * 1024
 
@@ -58,7 +60,7 @@ class Sink(io.FileIO):
             self.size += size
 
     @contextmanager
-    def _hashing(self, pieces: Sequence[bytes]) -> Iterator[None]:
+    def _hashing(self, pieces: Sequence[Piece]) -> Iterator[None]:
         """Hash while the block is written, on another thread if it is large: each takes as long."""
         if self._hasher_pool is None or sum(map(len, pieces)) < _BLOCK // 2:
             _update(self._hashers.values(), pieces)
@@ -70,7 +72,7 @@ class Sink(io.FileIO):
         finally:
             hashed.result()
 
-    def write_at(self, offset: int, pieces: Sequence[bytes]) -> None:
+    def write_at(self, offset: int, pieces: Sequence[Piece]) -> None:
         """Store the pieces from ``offset`` on, beside other such writes; ``truncate`` hashes them later.
 
         The guard is held only while the descriptor is copied, so that they do not wait for each other.
@@ -106,7 +108,7 @@ class Sink(io.FileIO):
             os.lseek(fd, self.size, os.SEEK_SET)
         return self.size
 
-    def write_and_sync(self, pieces: Sequence[bytes]) -> None:
+    def write_and_sync(self, pieces: Sequence[Piece]) -> None:
         """Append, then make every byte durable. Raises ``SyncFailed`` if the second half fails."""
         if pieces:
             self.writelines(pieces)
@@ -166,13 +168,13 @@ def _feed(fd: int, hashers: Sequence[_Hash], size: int) -> int:
     return done
 
 
-def _update(hashers: Iterable[_Hash], pieces: Sequence[bytes]) -> None:
+def _update(hashers: Iterable[_Hash], pieces: Sequence[Piece]) -> None:
     for hasher in hashers:
         for piece in pieces:
             hasher.update(piece)
 
 
-def _write(fd: int, pieces: Sequence[bytes]) -> int:
+def _write(fd: int, pieces: Sequence[Piece]) -> int:
     size = sum(map(len, pieces))
     done = os.writev(fd, pieces) if len(pieces) > 1 else os.write(fd, pieces[0])
     if done < size:
@@ -182,7 +184,7 @@ def _write(fd: int, pieces: Sequence[bytes]) -> int:
     return size
 
 
-def _write_at(fd: int, offset: int, pieces: Sequence[bytes]) -> int:
+def _write_at(fd: int, offset: int, pieces: Sequence[Piece]) -> int:
     size = sum(map(len, pieces))
     done = os.pwritev(fd, pieces, offset)
     if done < size:

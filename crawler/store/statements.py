@@ -98,11 +98,15 @@ def begin(
     number, first, over = connection.execute(LAST_ROUND).fetchone() if last else (0, 1, True)
     if over and not (continue_round and last):
         number, first = number + 1, last + 1
+    idle = None
+    if last:
+        (finished,) = connection.execute("SELECT finished FROM run WHERE id = ?", (last,)).fetchone()
+        idle = max(0.0, started - finished) if finished is not None else 0.0
     cursor = connection.execute(
         "INSERT INTO run (run_id, round, manifest, started) VALUES (?, ?, ?, ?)",
         (run_id, number, text(manifest), started),
     )
-    return RunInfo(cursor.lastrowid or 0, number, continues=not over), first
+    return RunInfo(cursor.lastrowid or 0, number, not over, idle), first
 
 
 def finish(connection: sqlite3.Connection, run: RunRecord) -> None:

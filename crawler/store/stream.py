@@ -14,7 +14,7 @@ from crawler.errors import StorageFailed
 from crawler.store.disk import storage_failed
 from crawler.store.folders import Folders, Where
 from crawler.store.owning import create, reopen
-from crawler.store.sink import Sink, SyncFailed
+from crawler.store.sink import Piece, Sink, SyncFailed
 
 # How many bytes may pass between two looks at the space that is left.
 SPACE_CHECK_BYTES = 64 * 1024 * 1024
@@ -47,13 +47,16 @@ class Stream:
     def __init__(self, where: Where, shop: Workshop, algorithms: frozenset[str]) -> None:
         self.where = where
         self.sink: Sink | None = None
-        self.pieces: list[bytes] = []
+        self.pieces: list[Piece] = []
         self.pending = 0  # bytes in ``pieces``
         self._shop = shop
         self._algorithms = algorithms
         self._file: Any = None  # aiofiles' face of the sink
         self._behind: asyncio.Future[Any] | None = None
-        self._blocks: list[list[bytes]] = []  # full, waiting for the thread
+        self._blocks: list[list[Piece]] = []  # full, waiting for the thread
+        self._room: bytearray | None = None  # being filled; its filled part is among ``pieces``
+        self._room_used = 0
+        self._spare: list[bytearray] = []  # written, to be filled again
         self._shorter = asyncio.Event()  # there is room among them again
         self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
         self._failed: StorageFailed | None = None
@@ -85,13 +88,30 @@ class Stream:
         self.pieces.append(data)
         self.pending += len(data)
         if self.pending >= self._shop.chunk_size:
-            while len(self._blocks) >= _MAX_BLOCKS and self._working():
-                self._shorter.clear()
-                await self._shorter.wait()
+            await self._make_way()
             self._watch_space(self.pending)
             await self._queue_block()
         elif len(self.pieces) >= _MAX_PIECES:
             self.pieces = [b"".join(self.pieces)]
+
+    async def room(self) -> memoryview:
+        """Memory to receive into, up to a block; waits only while too many blocks are queued."""
+        if self._room is None:
+            await self._make_way()
+            self._room = self._spare.pop() if self._spare else bytearray(self._shop.chunk_size)
+            self._room_used = 0
+        return memoryview(self._room)[self._room_used :]
+
+    async def filled(self, size: int) -> None:
+        """The first ``size`` bytes of the latest ``room`` are content; full blocks are queued."""
+        assert self._room is not None
+        end = self._room_used + size
+        self.pieces.append(memoryview(self._room)[self._room_used : end])
+        self.pending += size
+        self._room_used = end
+        if end == len(self._room):
+            self._watch_space(end)
+            await self._queue_block()
 
     async def flush(self) -> Sink:
         """Write what is in memory, on a thread, and wait until it is done."""
@@ -105,6 +125,17 @@ class Stream:
         await self.settled()
         sink = self.made()
         await self.on_thread(sink.write_and_sync, self._take())
+
+    async def sync_written(self) -> int:
+        """Make durable what the thread has written, while more is; how many bytes of the file that are."""
+        if self._failed is not None:
+            raise self._failed
+        if self.sink is None:
+            return 0
+        size = self.sink.size
+        if self._shop.durable:
+            await self.wait_for(self.begin_beside(self.sink.sync_data))
+        return size
 
     async def cut(self, size: int) -> None:
         """Forget what is in memory and cut the file back to ``size`` bytes."""
@@ -235,6 +266,7 @@ class Stream:
                 blocks, self._blocks = self._blocks, []
                 self._shorter.set()
                 await self._face(sink).writelines([piece for block in blocks for piece in block])
+                self._spare += [whole for block in blocks for whole in _memory(block)]
         finally:
             self._blocks.clear()
             self._shorter.set()
@@ -248,8 +280,13 @@ class Stream:
             self._unchecked = 0
             self._shop.refuse_full_disk()
 
-    def _take(self) -> list[bytes]:
-        pieces, self.pieces, self.pending = self.pieces, [], 0
+    async def _make_way(self) -> None:
+        while len(self._blocks) >= _MAX_BLOCKS and self._working():
+            self._shorter.clear()
+            await self._shorter.wait()
+
+    def _take(self) -> list[Piece]:
+        pieces, self.pieces, self.pending, self._room = self.pieces, [], 0, None
         return pieces
 
     def _face(self, sink: Sink) -> Any:
@@ -263,3 +300,8 @@ class Stream:
             return self._sink(fd)
         except OSError as error:
             raise storage_failed(error, "creating", self.shown) from error
+
+
+def _memory(block: list[Piece]) -> list[bytearray]:
+    """What the block's pieces are views of."""
+    return list({id(piece.obj): piece.obj for piece in block if isinstance(piece, memoryview)}.values())  # type: ignore[arg-type]  # only ``room`` makes views

@@ -32,7 +32,7 @@ from crawler.syntax.headers import (
     param_pairs,
 )
 from crawler.syntax.spec import Spec, TextField
-from crawler.syntax.template import Text, text
+from crawler.syntax.template import Template, Text, text
 from crawler.syntax.urls import HTTP_SCHEMES, WEBSOCKET_SCHEMES, problem
 from crawler.syntax.words import shown
 
@@ -183,9 +183,38 @@ class RetrySpec(Spec):
 
 
 class HostRuleSpec(Spec):
-    """What holds for the hosts that a pattern matches."""
+    """What holds for the hosts that a pattern matches; every key may be left to a less specific rule."""
 
-    concurrency: int | None = Field(None, ge=1, description="Transfers under way at once.")
+    concurrency: int | None = Field(None, ge=1, description="Tasks under way at once.")
+    rate: Rate | None = Field(None, description="Starts a second, minute, hour or day; null is no limit.")
+    burst: int | None = Field(
+        None, ge=1, description="Starts that a rate lets through at once, by default 1."
+    )
+    delay: Duration | None = Field(None, description="Between two requests, at least.")
+    bandwidth: OptionalByteRate = Field(None, description="Bytes a second; 0 and null are no limit.")
+    group: str | None = Field(
+        None, min_length=1, description="Hosts of one group count as one host, whatever their names."
+    )
+    headers: HeaderMap = Field(default_factory=dict, description="Header fields of requests to these hosts.")
+    auth: AuthSpec | None = Field(None, description="Credentials for these hosts; null is none.")
+    proxy: HttpUrl | None = Field(None, description="An http(s) proxy for these hosts; null is none.")
+    timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
+    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    robots: bool | None = Field(None, description="Whether robots.txt is obeyed; by default as the job says.")
+
+    @model_validator(mode="after")
+    def _known_now(self) -> HostRuleSpec:
+        """A rule holds for all tasks, so nothing in it may wait for the values of one."""
+        auth = self.auth.__dict__.values() if self.auth is not None else ()
+        waiting = [name for name, value in self.headers.items() if isinstance(value, Template)]
+        waiting += ["auth"] if any(isinstance(value, Template) for value in auth) else []
+        waiting += ["proxy"] if isinstance(self.proxy, Template) else []
+        if waiting:
+            raise ValueError(
+                f"{waiting[0]}: a host's rule holds for all tasks; expected a value that is known when the "
+                "manifest loads"
+            )
+        return self
 
 
 def _host_pattern(pattern: str) -> str:

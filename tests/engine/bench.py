@@ -18,6 +18,7 @@ from crawler.job_types.base import Job, Misfit, Sources, Tools
 from crawler.model import Outcome, Request, Result, RetryRule, Row, Task, Timeouts
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
+from crawler.policy.hosts import HostRules
 from crawler.policy.rounds import Intent
 from crawler.report.gauges import Gauges
 from crawler.store.ledger import Ledger
@@ -125,7 +126,8 @@ async def running(
         gauges=Gauges(),
         emit=events.append,
         redact=str,
-        concurrency=lambda slot: concurrency,
+        conceals=lambda text: False,
+        hosts=HostRules((), concurrency=concurrency),
         monotonic=loop.time,
         wall=loop.time,
         random=lambda: 0.5,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine import local, settle
+from crawler.engine import intake, local, settle
 from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
 from crawler.events import JobFinished, TaskRetried
 from crawler.job_types.base import Job, Misfit, Tools
@@ -203,7 +203,7 @@ async def test_what_is_read_is_bounded_by_the_frontier_and_not_by_the_manifest(t
     async with running(tmp_path, work, items) as run:
         await run.engine.run()
     assert read == 5_000
-    assert most <= 8 * local.FRONTIER_FACTOR + local.READ_AHEAD + 4 + 8
+    assert most <= 8 * intake.STUCK_FACTOR + intake.READ_AHEAD + 4 + 8
 
 
 async def test_jobs_wait_for_their_needs_and_are_left_out_when_those_fail(tmp_path: Path) -> None:

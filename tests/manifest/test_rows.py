@@ -14,7 +14,8 @@ from crawler.manifest.rows.table import FORMATS, format_of
 from crawler.manifest.rows.text import MAX_LINE, BadRow
 from crawler.model import Row
 
-FORMAT_NAMES = sorted(FORMATS)
+TEXT_FORMATS = ("csv", "jsonl", "lines", "tsv")
+GOOD = {"lines": b"http://a/", "csv": b"url", "tsv": b"url", "jsonl": b'{"url": "u"}'}
 
 
 def read(format_name: str, content: bytes) -> list[Row | BadRow]:
@@ -62,6 +63,21 @@ def test_csv_locates_a_quote_that_is_never_closed() -> None:
     assert str(bad).startswith("in:2: a quoted field runs past 131072 characters, to line ")
 
 
+def test_csv_says_where_it_lost_a_quote_to_a_line_that_cannot_be_read() -> None:
+    assert values("csv", b'url\n"http://a/\n\xff\nhttp://b/\n') == [
+        "in:2: a quote is opened and not closed before line 3, which cannot be read",
+        "in:3: not UTF-8 (0xff at byte 1 of the line)",
+        {"url": "http://b/"},
+    ]
+
+
+def test_tsv_knows_tabs_and_no_quotes() -> None:
+    assert values("tsv", b'url\ttitle\r\nhttp://a/\t"one", two\r\nhttp://b/\n') == [
+        {"url": "http://a/", "title": '"one", two'},
+        "in:3: found 1 fields, expected 2 as in the header",
+    ]
+
+
 def test_csv_refuses_a_header_with_a_column_twice() -> None:
     assert values("csv", b"url,id,url\n1,2,3\n") == ["in:1: the header names column 'url' twice"]
 
@@ -86,16 +102,16 @@ def test_jsonl_survives_deep_nesting() -> None:
     assert row == {}
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 def test_bytes_that_are_not_utf8_are_a_located_bad_row(name: str) -> None:
-    good = {"lines": b"http://a/", "csv": b"url", "jsonl": b'{"url": "u"}'}[name]
+    good = GOOD[name]
     bad = [row for row in read(name, good + b"\nab\xff\n" + good + b"\n") if isinstance(row, BadRow)]
     assert list(map(str, bad)) == ["in:2: not UTF-8 (0xff at byte 3 of the line)"]
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 def test_a_nul_byte_is_a_located_bad_row(name: str) -> None:
-    good = {"lines": b"http://a/", "csv": b"url", "jsonl": b'{"url": "u"}'}[name]
+    good = GOOD[name]
     bad = [row for row in read(name, good + b"\n\0\n") if isinstance(row, BadRow)]
     assert list(map(str, bad)) == ["in:2: NUL byte at byte 1 of the line; expected UTF-8 text"]
 
@@ -123,19 +139,18 @@ class Endless(io.RawIOBase):
         return len(piece)
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 def test_rows_are_read_only_as_they_are_asked_for(name: str) -> None:
-    first = {"lines": b"http://a/0\n", "csv": b"url\n", "jsonl": b'{"url": "u"}\n'}[name]
-    line = {"lines": b"http://a/1\n", "csv": b"http://a/1\n", "jsonl": b'{"url": "v"}\n'}[name]
-    endless = Endless(first, line)
+    line = b'{"url": "v"}\n' if name == "jsonl" else b"http://a/1\n"
+    endless = Endless(GOOD[name] + b"\n", line)
     rows = FORMATS[name].rows(io.BufferedReader(endless), "in")
     assert all(isinstance(next(rows), Row) for _ in range(1000))
     assert endless.given < 100_000
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 def test_a_line_without_end_is_a_bad_row_and_not_a_full_memory(name: str) -> None:
-    good = {"lines": b"http://a/", "csv": b"url", "jsonl": b'{"url": "u"}'}[name]
+    good = GOOD[name]
     rows = read(name, good + b"\n" + b"x" * (3 * MAX_LINE) + b"\n" + good + b"\n")
     assert str(next(row for row in rows if isinstance(row, BadRow))) == (
         f"in:2: the line is longer than {MAX_LINE} bytes"
@@ -149,7 +164,7 @@ ALPHABET = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("name", FORMAT_NAMES)
+@pytest.mark.parametrize("name", TEXT_FORMATS)
 @given(content=st.binary() | st.lists(ALPHABET).map(b"".join))
 def test_any_bytes_give_rows_or_located_bad_rows(name: str, content: bytes) -> None:
     lines = content.count(b"\n") + 1
@@ -180,6 +195,20 @@ def test_csv_gives_back_what_a_csv_writer_wrote(records: list[list[str]]) -> Non
         ("A.CSV", "csv"),
         ("x/y.ndjson", "jsonl"),
         ("-", "lines"),
+        ("a.tsv", "tsv"),
+        ("a.csv.gz", "csv"),
+        ("A.TXT.GZ", "lines"),
+        ("a.parquet", "parquet"),
+        ("session.aria2", "aria2"),
+        ("a.meta4", "metalink"),
+        ("a.metalink", "metalink"),
+        ("SHA256SUMS", "sha256sums"),
+        ("pub/sha512sums.txt", "sha256sums"),
+        ("a.iso.sha256", "sha256sums"),
+        ("sitemap.xml.gz", "sitemap"),
+        ("https://a.example/sitemap.xml?page=2", "sitemap"),
+        ("https://a.example/list", None),
+        ("a.gz", None),
         ("a.dat", None),
         ("csv", None),
     ],

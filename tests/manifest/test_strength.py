@@ -118,7 +118,7 @@ def test_host_rules_of_jobs_win_over_the_manifests_and_those_over_the_configs(de
     )
     rules = manifest.host_rules(4)
     slots = ("a.org:443", "b.org:443", "c.org:443", "d.org:443")
-    assert [rules.concurrency(slot) for slot in slots] == [3, 2, 1, 4]
+    assert [rules.limits(slot).concurrency for slot in slots] == [3, 2, 1, 4]
 
 
 def test_the_name_is_the_files_stem_unless_it_is_given(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from aiohttp.client_proto import ResponseHandler
 
 from crawler.errors import ConnectFailed, DnsFailed, TaskError
 from crawler.model import BytesBody
-from crawler.net.counting import SENT, Sent
+from crawler.net.traffic import TRAFFIC, Traffic
 from tests.net.client import Client, scripted
 from tests.server import Server
 
@@ -54,8 +54,8 @@ async def test_a_get_that_meets_a_dead_connection_is_sent_again_and_counted(clie
                 return  # the second request on the first connection dies unanswered
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    counted = Sent()
-    SENT.set(counted)
+    counted = Traffic()
+    TRAFFIC.set(counted)
     async with scripted(talk) as base:
         await client.fetch(base + "/")
         assert (await client.fetch(base + "/")).body == b"ok"

@@ -1,114 +1,125 @@
-"""The frontier, driven by hand: no event loop, no sleep."""
+"""Which task may start now: hosts take turns, none above its limit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from hypothesis import given
-from hypothesis import strategies as st
-
-from crawler.policy.frontier import Frontier
-
-
-@dataclass(frozen=True)
-class Item:
-    slot: str
-    number: int
-
-
-def frontier(limit: int = 1) -> Frontier[Item]:
-    return Frontier(lambda slot: limit)
+from crawler.policy.host_rule import HostRule
+from tests.policy.driving import Item, frontier, started
 
 
 def test_a_host_never_has_more_active_tasks_than_its_limit() -> None:
     waiting = frontier(2)
     for number in range(5):
-        waiting.add(Item("a", number))
-    assert [waiting.take(0.0) for _ in range(3)] == [Item("a", 0), Item("a", 1), None]
-    waiting.release("a")
-    assert waiting.take(0.0) == Item("a", 2)
+        waiting.add(Item("a:1", number), now=0)
+    assert [started(waiting, 0.0) for _ in range(3)] == [Item("a:1", 0), Item("a:1", 1), None]
+    waiting.release(Item("a:1", 0), 0.0)
+    assert waiting.take(0.0) == Item("a:1", 2)
     assert waiting.take(0.0) is None
 
 
 def test_hosts_take_turns() -> None:
     waiting = frontier(10)
-    for slot in "ab":
+    for slot in ("a:1", "b:1"):
         for number in range(3):
-            waiting.add(Item(slot, number))
+            waiting.add(Item(slot, number), now=0)
     taken = [waiting.take(0.0) for _ in range(6)]
-    assert [item.slot for item in taken if item] == ["a", "b", "a", "b", "a", "b"]
+    assert [item.slot for item in taken if item] == ["a:1", "b:1", "a:1", "b:1", "a:1", "b:1"]
 
 
 def test_a_full_host_does_not_hold_up_the_ones_behind_it() -> None:
     waiting = frontier(1)
     for number in range(100):
-        waiting.add(Item("slow", number))
-    waiting.add(Item("fast", 0))
-    assert waiting.take(0.0) == Item("slow", 0)
-    assert waiting.take(0.0) == Item("fast", 0)
+        waiting.add(Item("slow:1", number), now=0)
+    waiting.add(Item("fast:1", 0), now=0)
+    assert waiting.take(0.0) == Item("slow:1", 0)
+    assert waiting.take(0.0) == Item("fast:1", 0)
 
 
 def test_a_postponed_task_starts_at_its_time_and_ahead_of_its_host() -> None:
     waiting = frontier(1)
-    waiting.add(Item("a", 1))
-    waiting.add(Item("a", 0), not_before=5.0)
+    waiting.add(Item("a:1", 0), now=0, not_before=5.0)
+    assert waiting.take(4.9) is None
     assert waiting.wakes_at() == 5.0
+    waiting.add(Item("a:1", 1), now=4.9)
     assert len(waiting) == 2
-    assert waiting.take(5.0) == Item("a", 0)
-    assert waiting.wakes_at() is None
+    assert waiting.take(5.0) == Item("a:1", 0)
+
+
+def test_a_postponed_task_does_not_hold_up_those_behind_it() -> None:
+    waiting = frontier(1)
+    waiting.add(Item("a:1", 0), now=0, not_before=5.0)
+    waiting.add(Item("a:1", 1), now=0)
+    assert waiting.take(0.0) == Item("a:1", 1)
+
+
+def test_a_nearer_time_wakes_earlier_than_one_that_was_known_before() -> None:
+    waiting = frontier(1)
+    waiting.add(Item("a:1", 0), now=0, not_before=5.0)
+    waiting.add(Item("a:1", 1), now=0, not_before=2.0)
+    assert waiting.wakes_at() == 2.0
+    assert waiting.take(2.0) == Item("a:1", 1)
+
+
+def test_what_goes_first_keeps_its_order_and_what_is_put_back_goes_before_it() -> None:
+    waiting = frontier(9)
+    waiting.add(Item("a:1", 0), now=0)
+    taken = waiting.take(0.0)
+    assert taken is not None
+    waiting.add(Item("a:1", 1), now=0)
+    waiting.add(Item("a:1", 2), now=0, first=True)
+    waiting.add(Item("a:1", 3), now=0, first=True)
+    assert waiting.put_back(taken) is None
+    order = [waiting.take(0.0) for _ in range(4)]
+    assert [item.number for item in order if item] == [0, 2, 3, 1]
 
 
 def test_only_what_the_limit_and_the_waiting_leave_free_is_lent() -> None:
     waiting = frontier(5)
-    waiting.add(Item("a", 0))
-    assert waiting.take(0.0) == Item("a", 0)
-    waiting.add(Item("a", 1))
-    assert waiting.borrow("a", 9) == 3
-    assert waiting.borrow("a", 1) == 0
-    assert waiting.take(0.0) == Item("a", 1)
-    waiting.add(Item("a", 2))
+    first, second = Item("a:1", 0), Item("a:1", 1)
+    waiting.add(first, now=0)
+    assert started(waiting, 0.0) == first
+    waiting.add(second, now=0)
+    assert waiting.borrow(first, 9) == 3
+    assert waiting.borrow(first, 1) == 0
+    assert started(waiting, 0.0) == second
+    waiting.add(Item("a:1", 2), now=0)
     assert waiting.take(0.0) is None
-    waiting.release("a")
-    assert waiting.take(0.0) == Item("a", 2)
+    waiting.give_back(first, 1)
+    assert waiting.take(0.0) == Item("a:1", 2)
 
 
-@given(
-    st.lists(
-        st.one_of(
-            st.tuples(st.just("add"), st.sampled_from("abc"), st.none() | st.floats(0, 10)),
-            st.tuples(st.just("take"), st.just(""), st.none()),
-            st.tuples(st.just("release"), st.sampled_from("abc"), st.none()),
-            st.tuples(st.just("borrow"), st.sampled_from("abc"), st.none()),
-        ),
-        max_size=60,
-    ),
-    st.integers(1, 3),
-)
-def test_nothing_is_lost_doubled_early_or_above_the_limit(
-    steps: list[tuple[str, str, float | None]], limit: int
-) -> None:
-    waiting = frontier(limit)
-    active: dict[str, int] = dict.fromkeys("abc", 0)
-    pending: dict[Item, float] = {}
-    now = 0.0
-    for number, (verb, slot, not_before) in enumerate(steps):
-        now += 0.5
-        if verb == "add":
-            item = Item(slot, number)
-            waiting.add(item, not_before=not_before)
-            pending[item] = not_before or 0.0
-        elif verb == "borrow" and active[slot]:
-            active[slot] += waiting.borrow(slot, 2)
-            assert active[slot] <= limit
-        elif verb == "release" and active[slot]:
-            active[slot] -= 1
-            waiting.release(slot)
-        elif verb == "take":
-            taken = waiting.take(now)
-            if taken is None:
-                assert all(active[i.slot] >= limit for i, at in pending.items() if at <= now)
-                continue
-            assert pending.pop(taken) <= now
-            active[taken.slot] += 1
-            assert active[taken.slot] <= limit
-        assert len(waiting) == len(pending)
+def test_what_is_on_its_way_to_a_worker_is_not_lent() -> None:
+    waiting = frontier(2)
+    for number in range(2):
+        waiting.add(Item("a:1", number), now=0)
+    first = started(waiting, 0.0)
+    assert first is not None
+    assert waiting.take(0.0) == Item("a:1", 1)
+    assert waiting.borrow(first, 1) == 0
+
+
+def test_several_names_of_one_group_count_as_one_host() -> None:
+    waiting = frontier(1, HostRule(pattern="*.a", group="farm"))
+    for name in ("x.a:1", "y.a:1", "b:1"):
+        waiting.add(Item(name, 0), now=0)
+    assert [waiting.take(0.0) for _ in range(3)] == [Item("x.a:1", 0), Item("b:1", 0), None]
+
+
+def test_in_a_group_the_most_careful_members_limits_hold_for_all() -> None:
+    group = HostRule(pattern="*.a", group="farm")
+    waiting = frontier(4, group, HostRule(pattern="y.a", concurrency=1))
+    waiting.add(Item("x.a:1", 0), now=0)
+    waiting.add(Item("y.a:1", 0), now=0)
+    assert waiting.take(0.0) == Item("x.a:1", 0)
+    assert waiting.take(0.0) is None
+
+
+def test_a_task_that_is_withdrawn_makes_room_for_the_next() -> None:
+    waiting = frontier(1)
+    for number in range(2):
+        waiting.add(Item("a:1", number), now=0)
+    assert waiting.startable
+    first = waiting.take(0.0)
+    assert first is not None
+    assert not waiting.startable
+    waiting.withdraw(first)
+    assert waiting.take(0.0) == Item("a:1", 1)

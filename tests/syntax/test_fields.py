@@ -238,9 +238,37 @@ def test_a_host_pattern_is_a_host_pattern(pattern: str) -> None:
     assert "host pattern" in refusal(hosts={pattern: {"concurrency": 1}})
 
 
-def test_a_host_rule_needs_at_least_one_transfer_at_once() -> None:
+def test_a_host_rule_needs_at_least_one_task_at_once() -> None:
     assert sample(hosts={"*.a": {"concurrency": 1}}).hosts["*.a"].concurrency == 1
     refusal(hosts={"*.a": {"concurrency": 0}})
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"headers": {"X": Template("${row.x}")}},
+        {"auth": {"token": Template("${row.x}")}},
+        {"proxy": Template("http://${row.x}:1")},
+    ],
+)
+def test_a_host_rule_waits_for_no_tasks_values(rule: dict[str, object]) -> None:
+    assert "holds for all tasks" in refusal(hosts={"*.a": rule})
+
+
+@pytest.mark.parametrize(
+    ("rule", "found"),
+    [
+        ({"rate": "ten"}, "expected a rate"),
+        ({"rate": "0/s"}, "above zero"),
+        ({"burst": 0}, "greater than or equal to 1"),
+        ({"delay": "soon"}, "expected a duration"),
+        ({"bandwidth": "wide"}, "expected a byte rate"),
+        ({"group": ""}, "at least 1 character"),
+        ({"robots": "no"}, "valid boolean"),
+    ],
+)
+def test_what_a_host_rule_cannot_mean_is_refused(rule: dict[str, object], found: str) -> None:
+    assert found in refusal(hosts={"*.a": rule})
 
 
 def test_the_json_schema_is_draft_07_and_takes_what_a_person_may_write() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 import msgspec
 
@@ -11,7 +11,7 @@ from crawler.manifest.rows.text import BadRow, Line, lines
 from crawler.model import Row
 
 
-def rows(stream: BinaryIO, source: str) -> Iterator[Row | BadRow]:
+def rows(stream: BufferedIOBase, source: str) -> Iterator[Row | BadRow]:
     """Rows, lazily; blank lines are skipped."""
     for line in lines(stream, source):
         if isinstance(line, BadRow):

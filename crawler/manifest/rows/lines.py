@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 from crawler.manifest.rows.text import BadRow, lines
 from crawler.model import Row
 
 
-def rows(stream: BinaryIO, source: str) -> Iterator[Row | BadRow]:
+def rows(stream: BufferedIOBase, source: str) -> Iterator[Row | BadRow]:
     """Rows with the one field ``url``, lazily."""
     for line in lines(stream, source):
         if isinstance(line, BadRow):

@@ -1,0 +1,170 @@
+"""Jobs that grow: found URLs come back from the ledger, one after the other, as tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from crawler.crawled import Found, Page, Queued
+from crawler.errors import TaskError
+from crawler.job_types import base
+from crawler.job_types.base import Misfit
+from crawler.job_types.crawling.rules import WarcRules
+from crawler.model import Known, Saved, Task
+from crawler.policy.fingerprints import Fingerprints
+from crawler.policy.names import apart, fold
+from crawler.store.ledger import Ledger
+from crawler.store.warc.archive import Archive
+
+OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
+
+
+class JobSite:
+    """Implements ``Site`` for one job. ``grown`` is called when newly found URLs are committed.
+
+    ``conceals`` says whether a URL holds a secret of the manifest.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        ledger: Ledger,
+        conceals: Callable[[str], bool],
+        grown: Callable[[], None],
+        open_archive: OpenArchive,
+    ) -> None:
+        self.uncommitted = 0  # records on their way to the ledger
+        self.left_out: Counter[str] = Counter()
+        self._job = job
+        self._ledger = ledger
+        self._conceals = conceals
+        self._grown = grown
+        self._open_archive = open_archive
+        self._archive: asyncio.Future[Archive] | None = None
+        self.moved = ledger.sites.moved(job)
+        self._seen = Fingerprints()  # spares the ledger what it was given in this run already
+
+    def page(self, fingerprint: int) -> Page | None:
+        """What is remembered of a URL from earlier rounds or runs."""
+        return self._ledger.sites.page(self._job, fingerprint)
+
+    def knows(self, fingerprint: int) -> bool:
+        """Whether the URL was recorded in this run already."""
+        return fingerprint in self._seen
+
+    def found(self, fingerprints: Sequence[int]) -> Sequence[Found]:
+        """Those of the URLs that were found before."""
+        return self._ledger.sites.found(self._job, fingerprints)
+
+    def same_body(self, digest: str) -> Page | None:
+        """A page whose archived body has this sha256."""
+        return self._ledger.sites.same_body(self._job, digest)
+
+    def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
+        """Queue what a URL is and what it led to, before anything that is queued later."""
+        fresh = [each for each in found if self._seen.add(each.fingerprint)]
+        kept = [each for each in fresh if not self._conceals(each.url)]
+        if len(kept) < len(fresh):  # the server has sent a secret back to us; it must not be stored
+            self.left_out["holds a secret of the manifest"] += len(fresh) - len(kept)
+        if page is None and not kept:
+            return
+        self.uncommitted += 1
+        self._ledger.sites.record(self._job, page, kept, most_pages=most_pages, done=self._committed)
+
+    def claim(self, target: str, owner: str) -> str:
+        """The target, or another name for it where it belongs to another URL."""
+        for name in (target, apart(target, owner)):
+            if self._ledger.claim_target(fold(name), self._job, owner, name) is None:
+                return name
+        return apart(target, f"{owner}\0{target}")
+
+    def known(self, page: Page) -> Known | None:
+        """What the ledger knows of the page's task and its file."""
+        return self._ledger.find(self._job, page.key)
+
+    async def archive(self, rules: WarcRules) -> Archive:
+        """The job's archive, opened at the first call."""
+        if self._archive is None:
+            self._archive = asyncio.ensure_future(self._open_archive(rules))
+        return await asyncio.shield(self._archive)
+
+    async def close(self) -> None:
+        """Finish the archive, if there is one. Raises ``StorageFailed``."""
+        archive, self._archive = self._archive, None
+        if archive is not None:
+            await (await archive).close()
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Count what was not followed, and why."""
+        self.left_out[reason] += count
+
+    def pages(self) -> Iterator[Page]:
+        """Every page that this round has answered."""
+        return self._ledger.sites.pages(self._job)
+
+    def converted(self, page: Page, saved: Saved) -> None:
+        """The links in the page's file were rewritten."""
+        self._ledger.sites.converted(self._job, page, saved)
+
+    def named(self, key: str) -> None:
+        """A file that is nobody's task has its name."""
+        self._ledger.sites.forget(self._job, key)
+
+    def notes(self) -> list[str]:
+        """What was not followed, and why, as sentences."""
+        if refused := self._ledger.sites.refused(self._job):
+            self.left_out["limit_reached: max_pages"] += refused
+        return [f"{reason} ({count:,} links)" for reason, count in self.left_out.most_common()]
+
+    def _committed(self) -> None:
+        self.uncommitted -= 1
+        self._grown()
+
+
+class Growth:
+    """The tasks of a growing job. Goes on after ``StopIteration``, once more was found."""
+
+    def __init__(self, growth: base.Growth, job: str, ledger: Ledger, redact: Callable[[str], str]) -> None:
+        self._growth = growth
+        self._job = job
+        self._ledger = ledger
+        self._redact = redact
+        self._after = 0
+        self._read: deque[Queued] = deque()
+        self._secret: dict[int, str] = {}  # start URLs that the ledger must not hold as they are
+
+    def plant(self) -> Iterable[Misfit]:
+        """Commit where the job begins; gives what is no good to begin with."""
+        misfits: list[Misfit] = []
+        seeds: list[Found] = []
+        for seed in self._growth.seeds():
+            if isinstance(seed, Misfit):
+                misfits.append(seed)
+                continue
+            if (shown := self._redact(seed.url)) != seed.url:
+                self._secret[seed.fingerprint] = seed.url
+                seed = replace(seed, url=shown)
+            seeds.append(seed)
+        self._ledger.sites.plant(self._job, seeds)
+        return misfits
+
+    def __iter__(self) -> Growth:
+        return self
+
+    def __next__(self) -> Task | Misfit:
+        if not self._read:
+            self._read.extend(self._ledger.sites.queued(self._job, self._after))
+            if not self._read:
+                raise StopIteration
+            self._after = self._read[-1].place
+        queued = self._read.popleft()
+        if (url := self._secret.get(queued.found.fingerprint)) is not None:
+            queued = replace(queued, found=replace(queued.found, url=url))
+        try:
+            return self._growth.task(queued)
+        except TaskError as error:
+            return Misfit(
+                job=self._job, ordinal=queued.place - 1, url=queued.found.url, failure=error.failure()
+            )

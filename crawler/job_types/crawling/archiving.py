@@ -1,0 +1,54 @@
+"""From an answer to the WARC records of it, and to what the next crawl must know of them."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from crawler.job_types.base import Tools
+from crawler.job_types.crawling.content import Content
+from crawler.job_types.crawling.task import CrawlTask
+from crawler.net.transport import Response
+from crawler.store.warc.exchange import ArchivedExchange, BodyFile, Capture
+
+
+async def archive_exchange(
+    task: CrawlTask,
+    tools: Tools,
+    response: Response,
+    content: Content | None,
+    earlier: str | None,
+    began: float,
+) -> str | None:
+    """Have the exchange archived, durably, if the crawl writes WARC files; what a later capture may refer to.
+
+    ``began`` is in seconds since the epoch; ``earlier`` is what this returned for the page's last capture.
+    """
+    rules = task.rules.warc
+    if rules is None:
+        return None
+    assert tools.site is not None
+    archive = await tools.site.archive(rules)
+    heads = response.heads
+    body: bytes | BodyFile = b""
+    if content is not None:
+        held = content.for_archive
+        body = held if isinstance(held, bytes) else BodyFile(held.fileno(), content.size)
+    capture = await archive.append(
+        ArchivedExchange(
+            url=task.found.url,
+            started=began,
+            request_line=heads.request_line,
+            request_headers=heads.request_headers,
+            status_line=heads.status_line,
+            response_headers=heads.response_headers,
+            body=body,
+            decoded=response.encoded,
+            ip=heads.ip,
+            earlier=msgspec.json.decode(earlier, type=Capture) if earlier is not None else None,
+            seconds=time.time() - began,
+            hops=task.found.depth,
+        )
+    )
+    return msgspec.json.encode(capture).decode()

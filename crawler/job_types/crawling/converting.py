@@ -1,0 +1,111 @@
+"""After the crawl: links in the files lead to the other files, and what was extracted becomes one file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from crawler.crawled import Page
+from crawler.job_types.base import Job, Site, Tools
+from crawler.job_types.crawling.following import Following
+from crawler.job_types.crawling.media import Media
+from crawler.job_types.crawling.rules import ExtractRules
+from crawler.model import Known
+from crawler.policy.layout import relative_link
+from crawler.store.files import Origin
+
+_MOST_HOPS = 10
+_REMEMBERED = 50_000  # places of URLs, which most pages of a site have in common
+
+
+class Converter:
+    """Rewrites the links of one crawl's files, each file as soon as its turn comes, and each only once."""
+
+    def __init__(self, job: Job, site: Site, tools: Tools, following: Following) -> None:
+        self._job = job
+        self._site = site
+        self._tools = tools
+        self._following = following
+        self._places: dict[str, str | None] = {}
+
+    async def convert(self) -> int:
+        """How many files were rewritten. Raises ``StorageFailed``."""
+        converted = 0
+        for page in self._site.pages():
+            media = Media.of(page.media, page.url)
+            if page.target is None or page.converted or not (media.html or media.css):
+                continue
+            known = self._site.known(page)
+            if known is not None and self._tools.files.is_intact(known):
+                await self._convert(page, page.target, known, media)
+                converted += 1
+        return converted
+
+    async def _convert(self, page: Page, target: str, known: Known, media: Media) -> None:
+        from crawler.pages.rewriting import rewrite_css, rewrite_html
+
+        rewrite = rewrite_html if media.html else rewrite_css
+        body = await asyncio.to_thread(self._tools.files.read, target)
+        changed = rewrite(body, page.url, page.media, self._place(target))
+        if changed == body:
+            return
+        part = await self._tools.files.open(target, job=self._job.name, key=page.key)
+        try:
+            await part.write(changed)
+        except BaseException:
+            await part.discard()
+            raise
+        mtime = known.mtime_ns / 1e9 if known.mtime_ns is not None else None
+        origin = Origin(page.url, known.etag, known.last_modified)
+        saved = await part.finish(replace=True, mtime=mtime, origin=origin)
+        self._site.converted(page, saved)
+
+    def _place(self, from_target: str) -> Callable[[str], str | None]:
+        """Where a link of this file leads: to another file of the crawl, or to the site itself."""
+
+        def place(url: str) -> str | None:
+            to = self._target(url)
+            return url if to is None else relative_link(from_target, to)
+
+        return place
+
+    def _target(self, url: str) -> str | None:
+        try:
+            return self._places[url]
+        except KeyError:
+            if len(self._places) >= _REMEMBERED:
+                self._places.clear()
+            target = self._places[url] = self._look_up(url)
+            return target
+
+    def _look_up(self, url: str) -> str | None:
+        """The file of a URL, after the redirects that it led through."""
+        for _ in range(_MOST_HOPS):
+            known = self._following.canonical(url)
+            page = self._site.page(known[1]) if known is not None else None
+            if page is None:
+                return None
+            if page.moved_to is None:
+                return page.target
+            url = page.moved_to
+        return None
+
+
+async def write_extracted(job: Job, rules: ExtractRules, site: Site, tools: Tools) -> int:
+    """One JSON line a page, in the order in which the pages were found; how many. Raises ``StorageFailed``.
+
+    The file is this job's alone and written anew at the end of each round.
+    """
+    part = await tools.files.open(rules.to, job=job.name, key=rules.to)
+    lines = 0
+    try:
+        for page in site.pages():
+            if page.extracted is not None and page.extracted.startswith(rules.recipe):
+                await part.write(page.extracted[len(rules.recipe) :] + b"\n")
+                lines += 1
+    except BaseException:
+        await part.discard()
+        raise
+    await part.finish(replace=True)
+    site.named(rules.to)
+    return lines

@@ -1,0 +1,128 @@
+"""Which links of a document are followed, and what they are followed for."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crawler.crawled import Found, Use
+from crawler.job_types.base import Site
+from crawler.job_types.crawling.documents import Reader
+from crawler.job_types.crawling.rules import CrawlRules
+from crawler.pages.link import Link, LinkKind
+from crawler.policy.canonical import canonical
+from crawler.policy.fingerprints import fingerprint
+from crawler.policy.scope import Scope
+from crawler.policy.traps import QueryCounts
+
+# Links whose canonical form is kept: the pages of a site link to the same ones over and over.
+_REMEMBERED = 50_000
+
+
+@dataclass(slots=True)
+class Followed:
+    """What a document leads to: what is new, and the fingerprints of all that belongs to the crawl."""
+
+    found: list[Found] = field(default_factory=list)
+    all: array[int] = field(default_factory=lambda: array("q"))
+
+
+class Following:
+    """The scope of one crawl at work; it lives as long as the run."""
+
+    def __init__(self, rules: CrawlRules, seeds: Iterable[str]) -> None:
+        self.scope = Scope(rules.scope, seeds)
+        self.reader = Reader(rules)
+        self._rules = rules
+        self._queries = QueryCounts(rules.scope.max_queries)
+        self._known: dict[str, tuple[str, int] | None] = {}
+
+    def canonical(self, url: str) -> tuple[str, int] | None:
+        """The canonical form of an absolute URL and its fingerprint; ``None`` for what no crawl fetches."""
+        try:
+            return self._known[url]
+        except KeyError:
+            form = canonical(url, self._rules.canonical)
+            known = None if form is None else (form, fingerprint(form))
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[url] = known
+            return known
+
+    def follow(self, links: Sequence[Link], depth: int, site: Site, *, pages: bool = True) -> Followed:
+        """What a document at ``depth`` leads to. ``pages`` says whether its links are followed as pages.
+
+        A requisite within the scope is a page like any other: what it is depends on its URL alone, not on
+        the page that was read first.
+        """
+        followed = Followed()
+        for link in links:
+            if (known := self.canonical(link.url)) is None:
+                continue
+            url, mark = known
+            if site.knows(mark):
+                followed.all.append(mark)
+                continue
+            use = self._use(url, link, depth + 1, site, pages)
+            if use is not None:
+                followed.all.append(mark)
+                followed.found.append(Found(url, mark, use, depth + 1))
+        return followed
+
+    def again(self, fingerprints: bytes, depth: int, site: Site) -> Followed:
+        """What an unchanged document led to the last time, as far as it still belongs to the crawl."""
+        followed = Followed()
+        marks = array("q")
+        marks.frombytes(fingerprints)
+        followed.all = marks
+        fresh = [mark for mark in marks if not site.knows(mark)]
+        for each in site.found(fresh) if fresh else ():
+            as_page = self.scope.decide(each.url, depth + 1).allowed
+            if as_page or (each.use is Use.REQUISITE and self._rules.requisites):
+                use = Use.PAGE if as_page else each.use
+                followed.found.append(Found(each.url, each.fingerprint, use, depth + 1))
+        return followed
+
+    def moved(self, url: str, found: Found, site: Site) -> Found | None:
+        """Where a redirect of a found URL leads, if that belongs to the crawl; a start URL's always does."""
+        known = self.canonical(url)
+        if known is None:
+            return None
+        target, mark = known
+        if found.depth == 0:
+            self.scope.add_seed(target)
+        verdict = self.scope.decide(target, found.depth)
+        use = found.use
+        if not verdict.allowed and use is Use.PAGE:
+            site.leave_out(f"scope: {_short(verdict.rule)}")
+            return None
+        if verdict.allowed and use is Use.REQUISITE:
+            use = Use.PAGE
+        return Found(target, mark, use, found.depth, found.hops + 1)
+
+    def _use(self, url: str, link: Link, depth: int, site: Site, pages: bool) -> Use | None:
+        page = LinkKind.PAGE in link.kind and not (link.nofollow and self._rules.robots)
+        requisite = LinkKind.REQUISITE in link.kind
+        if not (page and pages) and not requisite:
+            return None
+        verdict = self.scope.decide(url, depth)
+        if verdict.allowed:
+            counted = self._queries.admit(url)
+            if counted.allowed:
+                return Use.PAGE
+            site.leave_out("limit_reached: max_queries")
+            return None
+        if requisite and self._rules.requisites and self.scope.decide(url, depth, requisite=True).allowed:
+            return Use.REQUISITE
+        if verdict.rule.startswith(_LIMITS):
+            site.leave_out(f"limit_reached: {_short(verdict.rule)}")
+        return None
+
+
+_LIMITS = ("depth", "max_")
+
+
+def _short(rule: str) -> str:
+    """The rule's name, so that what was left out is counted by rule and not by URL."""
+    return rule.partition(":")[0]

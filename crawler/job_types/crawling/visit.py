@@ -1,0 +1,217 @@
+"""One attempt at one URL of a crawl: asked for, kept, read for its links, and written down in that order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from urllib.parse import urljoin
+
+from crawler.crawled import Found, Page, Use
+from crawler.errors import BadStatus, RedirectRefused, UnexpectedContent
+from crawler.job_types import reading
+from crawler.job_types.base import Site, Tools
+from crawler.job_types.crawling.archiving import archive_exchange
+from crawler.job_types.crawling.content import Content
+from crawler.job_types.crawling.documents import Document
+from crawler.job_types.crawling.following import Followed, Following
+from crawler.job_types.crawling.media import Media, refusal
+from crawler.job_types.crawling.placing import PageFile
+from crawler.job_types.crawling.task import CrawlTask
+from crawler.job_types.saving import kept
+from crawler.model import Outcome, Pairs, Result
+from crawler.net.transport import Response
+from crawler.policy import urls
+
+NOT_MODIFIED = 304
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_HOPS = 10  # redirects in a row, as for every other request
+_LARGEST_REDIRECT = 1024 * 1024  # bytes of a redirect's own body that are archived
+
+
+class Visit:
+    """The URL between its answer's head and its last record."""
+
+    def __init__(self, task: CrawlTask, tools: Tools, following: Following) -> None:
+        assert tools.site is not None
+        self._task = task
+        self._tools = tools
+        self._site: Site = tools.site
+        self._following = following
+        self._rules = task.rules
+        self._page = self._site.page(task.found.fingerprint)
+        self._began = time.time()
+
+    async def run(self) -> Result:
+        """Raises ``TaskError`` and ``StorageFailed``."""
+        task, most = self._task, self._rules.max_bytes
+        if most is not None and self._site.moved >= most:
+            return self._left_out("limit_reached: max_bytes")
+        conditions = self._conditions()
+        request = task.request
+        if conditions:
+            request = replace(request, headers=request.headers + conditions)
+        async with self._tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
+            if response.status == NOT_MODIFIED and conditions:
+                return await self._unchanged(response)
+            if response.status in REDIRECTS and response.headers.get("Location"):
+                return await self._moved(response)
+            if not 200 <= response.status < 300:
+                raise self._refused(response)
+            media = Media.of(response.headers.get("Content-Type"), task.found.url)
+            if (why := refusal(self._rules, media, response.length)) is not None:
+                return self._left_out(f"scope: {why}", response.status)
+            return await self._take(response, media)
+
+    def _left_out(self, why: str, status: int | None = None) -> Result:
+        self._site.leave_out(why)
+        return Result(outcome=Outcome.SKIPPED, status=status, note=why)
+
+    def _conditions(self) -> Pairs:
+        """What makes the server answer 304, where that would leave nothing wanting."""
+        known, page, rules = self._task.known, self._page, self._rules
+        if not rules.conditional or known is None or page is None or page.digest is None:
+            return ()
+        if rules.files and not (page.target and self._tools.files.is_intact(known)):
+            return ()
+        if rules.warc is not None and page.archived is None:
+            return ()
+        if rules.extract is not None and not (page.extracted or b"").startswith(rules.extract.recipe):
+            return ()
+        pairs = (("If-None-Match", known.etag), ("If-Modified-Since", known.last_modified))
+        return tuple((name, value) for name, value in pairs if value)
+
+    async def _unchanged(self, response: Response) -> Result:
+        """The page is as it was, and so is what it led to."""
+        task, page = self._task, self._page
+        assert page is not None
+        assert task.known is not None
+        followed = self._following.again(page.links, task.found.depth, self._site)
+        self._add_sitemaps(followed)
+        archived = await archive_exchange(task, self._tools, response, None, page.archived, self._began)
+        self._record(replace(page, key=task.key, archived=archived or page.archived), followed)
+        return kept(task, task.known, response)
+
+    async def _moved(self, response: Response) -> Result:
+        """A redirect is no page: what it leads to is found, and fetched once however many lead there."""
+        found = self._task.found
+        if found.hops >= MOST_HOPS:
+            raise RedirectRefused(f"more than {MOST_HOPS} redirects in a row", sent=True, answered=True)
+        try:
+            goal = urljoin(found.url, response.headers["Location"].strip())
+            target = self._following.moved(goal, found, self._site)
+        except ValueError as error:
+            raise RedirectRefused(f"the redirect leads nowhere: {error}", sent=True, answered=True) from error
+        followed = Followed()
+        if target is not None:
+            followed.found.append(target)
+            followed.all.append(target.fingerprint)
+        moved_to = goal if target is None else target.url
+        page = Page(
+            fingerprint=found.fingerprint,
+            key=self._task.key,
+            url=found.url,
+            moved_to=moved_to,
+            links=followed.all.tobytes(),
+            archived=await self._archived_redirect(response),
+        )
+        self._record(page, followed)
+        return Result(outcome=Outcome.SKIPPED, status=response.status, note=f"moved to {moved_to}")
+
+    async def _archived_redirect(self, response: Response) -> str | None:
+        if self._rules.warc is None:
+            return None
+        content = Content(None, parsed=False, archived=True)
+        try:
+            await content.receive(response, self._tools.gauge, _LARGEST_REDIRECT)
+            return await archive_exchange(self._task, self._tools, response, content, None, self._began)
+        finally:
+            content.close()
+
+    def _refused(self, response: Response) -> BadStatus:
+        gone = response.status in (404, 410) and self._page is not None and self._page.digest is not None
+        return reading.bad_status(response, "what an earlier run fetched; that is kept" if gone else "")
+
+    async def _take(self, response: Response, media: Media) -> Result:
+        """A page: every byte to its file, then its links and its record, then the file's name."""
+        task, rules, files = self._task, self._rules, self._tools.files
+        file = await PageFile.open(task, media, self._site, files) if rules.files else None
+        content = Content(
+            file.part if file is not None else None,
+            parsed=media.parsed(rules),
+            archived=rules.warc is not None,
+        )
+        try:
+            await content.receive(response, self._tools.gauge, rules.max_file_bytes)
+            self._site.moved += content.size
+            self._tools.leave_host()
+            document = await self._read(content, media, response)
+            followed = self._following.follow(
+                document.links,
+                task.found.depth,
+                self._site,
+                pages=document.pages and task.found.use is Use.PAGE,
+            )
+            self._add_sitemaps(followed)
+            earlier = None if self._page is None else self._page.archived
+            archived = await archive_exchange(task, self._tools, response, content, earlier, self._began)
+            page = self._told(content, media, document, followed, archived)
+            self._record(replace(page, target=file.target if file is not None else None), followed)
+            if document.problems:
+                raise UnexpectedContent("; ".join(document.problems[:5]), sent=True, answered=True)
+            before = self._page is not None and self._page.digest is not None
+            same = self._page is not None and self._page.digest == content.digest()
+            if file is None:
+                return self._result(response, content, same=same, before=before)
+            finishing, file = file, None  # ``finish`` gives it up, whatever happens
+            return await finishing.finish(same, before, files, response)
+        finally:
+            content.close()
+            if file is not None:
+                await file.part.discard()
+
+    async def _read(self, content: Content, media: Media, response: Response) -> Document:
+        tag = response.headers.get("X-Robots-Tag")
+        return await self._following.reader.read(
+            content.whole, self._task.found.url, media, () if tag is None else (tag,)
+        )
+
+    def _told(
+        self, content: Content, media: Media, document: Document, followed: Followed, archived: str | None
+    ) -> Page:
+        found, page = self._task.found, self._page
+        digest = content.digest()
+        return Page(
+            fingerprint=found.fingerprint,
+            key=self._task.key,
+            url=found.url,
+            digest=digest,
+            media=media.header or media.type,
+            links=followed.all.tobytes(),
+            extracted=document.extracted,
+            converted=page is not None and page.converted and page.digest == digest,
+            archived=archived,
+        )
+
+    def _result(self, response: Response, content: Content, *, same: bool, before: bool) -> Result:
+        """Of a page that is kept in the archive only."""
+        outcome = Outcome.UNCHANGED if same else Outcome.CHANGED if before else Outcome.NEW
+        return Result(
+            outcome=outcome,
+            status=response.status,
+            bytes=content.size,
+            etag=response.headers.get("ETag"),
+            last_modified=response.headers.get("Last-Modified"),
+            note=None if response.verified_length else "unverified_length",
+        )
+
+    def _add_sitemaps(self, followed: Followed) -> None:
+        """A start URL's robots.txt may name sitemaps."""
+        found = self._task.found
+        if not (self._rules.sitemaps and found.depth == 0 and found.use is Use.PAGE):
+            return
+        for url in self._tools.sitemaps(urls.origin(found.url)):
+            if (known := self._following.canonical(url)) is not None:
+                followed.found.append(Found(known[0], known[1], Use.SITEMAP, 0))
+
+    def _record(self, page: Page, followed: Followed) -> None:
+        self._site.record(page, followed.found, most_pages=self._rules.max_pages)

@@ -1,0 +1,85 @@
+"""Every task of a run in the order in which its reader will take them, found out without a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+
+from crawler.job_types.base import Fetch, Job, JobType, Misfit, Sources
+from crawler.job_types.table import JOB_TYPES
+from crawler.model import Failure, Task
+from crawler.policy.owning import with_own_target, without_secrets_in_key
+from crawler.store.claims import Claims
+
+READ_AHEAD = 64  # taken from one job in turn, as the engine's reader does: who comes first keeps a target
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Something that a run will come to: a task as the ledger will know it, a bad row, a file of rows."""
+
+    job: Job
+    item: Task | Misfit | Fetch
+    failure: Failure | None = None  # what ends it before anything is sent
+
+
+class Preview:
+    """One pass over all jobs, lazy as a run. Raises ``StorageFailed`` where reading breaks off."""
+
+    def __init__(self, jobs: Sequence[Job], sources: Sources, redact: Callable[[str], str]) -> None:
+        self._jobs = jobs
+        self._sources = sources
+        self._redact = redact
+        self._claims = Claims()
+        self._reading: dict[str, Iterator[Task | Misfit | Fetch]] = {}
+
+    def __enter__(self) -> Preview:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._claims.close()
+
+    def __iter__(self) -> Iterator[Foreseen]:
+        """A few of each job in turn; a job joins in once those that it needs were read to their end."""
+        waiting = {job.name: job for job in self._jobs}
+        while waiting or self._reading:
+            for job in [job for job in waiting.values() if self._may_start(job, waiting)]:
+                del waiting[job.name]
+                self._start(job)
+            for job in self._jobs:
+                if job.name in self._reading:
+                    yield from self._some(job)
+
+    def leave(self, job: Job) -> None:
+        """Read no more of this job."""
+        self._reading.pop(job.name, None)
+
+    def _may_start(self, job: Job, waiting: dict[str, Job]) -> bool:
+        return not any(name in waiting or name in self._reading for name in job.needs)
+
+    def _start(self, job: Job) -> None:
+        job_type: JobType = JOB_TYPES[job.type]
+        if not job_type.awaits_needs(job):
+            self._reading[job.name] = iter(job_type.tasks(job, self._sources))
+
+    def _some(self, job: Job) -> Iterator[Foreseen]:
+        most = 1 if self._sources.may_block(job) else READ_AHEAD
+        for item in islice(self._reading[job.name], most):
+            most -= 1
+            yield self._foreseen(job, item)
+            if job.name not in self._reading:
+                return
+        if most:
+            self.leave(job)
+
+    def _foreseen(self, job: Job, item: Task | Misfit | Fetch) -> Foreseen:
+        if isinstance(item, Misfit):
+            return Foreseen(job, item, item.failure)
+        if isinstance(item, Fetch):
+            return Foreseen(job, item)
+        task, failure = with_own_target(without_secrets_in_key(item, self._redact), self._claims.take)
+        return Foreseen(job, task, failure)

@@ -1,0 +1,148 @@
+"""The links of an HTML document, each once."""
+
+from __future__ import annotations
+
+import re
+
+from crawler.pages import attribute_text, css_links, refresh, srcset
+from crawler.pages.charset import decoded
+from crawler.pages.link import Link, LinkKind, PageLinks
+from crawler.pages.link_places import BOTH, FORM, PAGE, READER, REQUISITE, Form, concerned, hides, places
+from crawler.pages.references import Base, base, clean, rebased, resolve
+from crawler.pages.robots_meta import Directives, concerns, meta_directives
+from crawler.pages.tags import STYLE_TEXT, values
+
+MAX_BYTES = 16 * 1024 * 1024
+"""Beyond this a document is no page for readers; 16 MiB take about 0.2 s."""
+
+_NOFOLLOW = 8  # beside the bits of LinkKind: named as a page, but not to be followed
+# Nine tags of ten are anchors, and most differ from another in their fragment only, or in what follows it;
+# unless that holds an attribute that matters.
+_MORE = re.compile("href|rel|style", re.IGNORECASE)
+_KINDS = {bits: LinkKind(bits) for bits in (1, 2, 3)}
+
+
+def html_links(
+    body: bytes,
+    url: str,
+    content_type: str | None = None,
+    *,
+    agent: str = "",
+    forms: bool = False,
+    max_bytes: int = MAX_BYTES,
+) -> PageLinks:
+    """The links of the HTML document at the absolute ``url``.
+
+    ``agent`` is our product token in robots ``<meta>``s; ``forms`` adds the targets of GET forms. A body of
+    more than ``max_bytes`` is not read. Takes time and memory in proportion to the body, whatever it holds.
+    Raises ValueError for a ``url`` that is not http or https.
+    """
+    here = base(url)
+    if len(body) > max_bytes:
+        return PageLinks(here.url, too_large=True)
+    page = _Page(agent, forms)
+    page.read(decoded(body, content_type), xml="xhtml" in (content_type or ""))
+    return page.resolved(here)
+
+
+class _Page:
+    """The references of one document, as they are found."""
+
+    def __init__(self, agent: str, forms: bool) -> None:
+        self._agent = agent
+        self._forms = forms
+        self._found: dict[str, int] = {}
+        self._base: str | None = None
+        self._canonical: str | None = None
+        self._refresh: str | None = None
+        self._directives = Directives()
+
+    def read(self, text: str, *, xml: bool) -> None:
+        seen: set[str] = set()
+        for name, start, end in READER.tags(text, every=hides(text), xml=xml):
+            written = text[start:end]
+            if name == "a":
+                head, _, fragment = written.partition("#")
+                if head not in seen or head[-1:] == "&" or _MORE.search(fragment):
+                    seen.add(head)
+                    self._anchor(values(written))
+            elif name == STYLE_TEXT:
+                self._style(written)
+            elif concerned(name, written):
+                self._tag(name, values(written))
+
+    def _anchor(self, attributes: dict[str, str]) -> None:
+        href = attributes.get("href")
+        if href and href[0] != "#":
+            self._add(attribute_text.read(href), _NOFOLLOW if _unwanted(attributes) else PAGE)
+        if "style" in attributes:
+            self._style(attribute_text.read(attributes["style"]))
+
+    def _tag(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "base" and self._base is None:
+            self._base = attributes.get("href")
+        elif name == "meta":
+            self._meta(attributes)
+        rel, method = attributes.get("rel", ""), attributes.get("formmethod") or attributes.get("method", "")
+        for place, form, kind in places(name, attributes, rel, method):
+            written = attribute_text.read(attributes[place])
+            if form is Form.SRCSET:
+                for start, end in srcset.urls(written):
+                    self._add(written[start:end], kind)
+            elif form is Form.STYLE:
+                self._style(written)
+            elif kind == FORM and self._forms:
+                self._add(written, PAGE)
+            elif kind in _KINDS:
+                self._add(written, _NOFOLLOW if kind == PAGE and _unwanted(attributes) else kind)
+        if name == "link" and self._canonical is None and "canonical" in rel.lower().split():
+            self._canonical = attributes.get("href")
+
+    def _meta(self, attributes: dict[str, str]) -> None:
+        content = attribute_text.read(attributes.get("content", ""))
+        if concerns(attributes.get("name", ""), self._agent):
+            self._directives |= meta_directives(content)
+        elif attributes.get("http-equiv", "").strip().lower() == "refresh":
+            span = refresh.target(content)
+            if span and self._refresh is None:
+                self._refresh = content[slice(*span)]
+                self._add(self._refresh, PAGE)
+
+    def _style(self, css: str) -> None:
+        for found in css_links.references(css):
+            self._add(found.reference, REQUISITE)
+
+    def _add(self, reference: str, bits: int) -> None:
+        self._found[reference] = self._found.get(reference, 0) | bits
+
+    def resolved(self, here: Base) -> PageLinks:
+        """The references as URLs, relative to the document's ``<base>`` if it has one."""
+        if self._base is not None:
+            here = rebased(here, attribute_text.read(self._base))
+        urls: dict[str, int] = {}
+        for reference, bits in self._found.items():
+            if url := _url(here, reference):
+                urls[url] = urls.get(url, 0) | bits
+        return PageLinks(
+            base=here.url,
+            links=tuple([_link(url, bits) for url, bits in urls.items()]),
+            nofollow=self._directives.nofollow,
+            noindex=self._directives.noindex,
+            canonical=_url(here, attribute_text.read(self._canonical or "")),
+            refresh=_url(here, self._refresh or ""),
+        )
+
+
+def _unwanted(attributes: dict[str, str]) -> bool:
+    return "rel" in attributes and "nofollow" in attributes["rel"].lower().split()
+
+
+def _url(here: Base, reference: str) -> str | None:
+    """The URL of another document; ``None`` for a place in this one, and what is not http or https."""
+    reference = clean(reference)
+    return resolve(here, reference) if reference and reference[0] != "#" else None
+
+
+def _link(url: str, bits: int) -> Link:
+    kind = _KINDS[bits & BOTH | (bits & _NOFOLLOW and PAGE)]
+    return Link(url, kind, nofollow=bits & (PAGE | _NOFOLLOW) == _NOFOLLOW)

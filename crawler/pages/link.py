@@ -1,0 +1,45 @@
+"""What a document links to, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Flag
+
+
+class LinkKind(Flag):
+    """Why one document names another; a frame's document is both."""
+
+    PAGE = 1
+    """A reader may go there: ``<a>``, ``<area>``, ``<iframe>``, ``<link rel="next">``…"""
+    REQUISITE = 2
+    """The page is not whole without it: images, scripts, style sheets, fonts, media, frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Another document's absolute http or https URL, without fragment.
+
+    ``nofollow``: every mention of it as a page asks not to be followed (``rel="nofollow"``).
+    """
+
+    url: str
+    kind: LinkKind
+    nofollow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageLinks:
+    """What an HTML document says of other documents and of itself; each URL once, in the document's order.
+
+    ``base`` is what its references are relative to. ``nofollow`` and ``noindex`` are what its robots
+    ``<meta>`` says. ``canonical`` and ``refresh`` are absolute URLs, and among the links too. ``too_large``:
+    nothing was read.
+    """
+
+    base: str
+    links: tuple[Link, ...] = ()
+    nofollow: bool = False
+    noindex: bool = False
+    canonical: str | None = None
+    refresh: str | None = None
+    too_large: bool = False

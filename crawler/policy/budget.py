@@ -1,0 +1,35 @@
+"""How much a run or a job may spend before it stops, to be continued."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Upper bounds; ``None`` is none. ``max_bytes`` counts body bytes, received and sent."""
+
+    max_bytes: int | None = None
+    max_requests: int | None = None
+    max_failures: int | None = None  # so many are borne; one more ends it
+
+
+@dataclass(slots=True)
+class Spending:
+    """What has been spent of a budget."""
+
+    budget: Budget = field(default_factory=Budget)
+    bytes: int = 0
+    requests: int = 0
+    failures: int = 0
+
+    def exceeded(self) -> str | None:
+        """The bound that has been reached, as it is written in a manifest, or ``None``."""
+        budget = self.budget
+        if budget.max_bytes is not None and self.bytes >= budget.max_bytes:
+            return f"max_bytes ({budget.max_bytes:,})"
+        if budget.max_requests is not None and self.requests >= budget.max_requests:
+            return f"max_requests ({budget.max_requests:,})"
+        if budget.max_failures is not None and self.failures > budget.max_failures:
+            return f"max_failures ({budget.max_failures:,})"
+        return None

@@ -1,0 +1,221 @@
+"""Crawled sites in the ledger: what was found, in which order, and what is remembered of each page."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from crawler.crawled import Found, Page, Queued, Use
+from crawler.model import Saved
+from crawler.store.statements import FORGET, text
+from crawler.store.writer import Write, Writer
+
+Rows = Callable[[str, Sequence[object]], list[Any]]
+
+PAGE_ROWS = 500  # that a read holds in memory, and a snapshot open, at a time
+_MOST_VALUES = 500  # bound in one statement; SQLite's oldest limit is 999
+
+# Found again in this round: its first place stays. Of an earlier round: it takes a new place.
+_FOUND = """
+INSERT INTO found (job, fingerprint, url, round, place, use, depth, hops) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (job, fingerprint) DO UPDATE SET url = excluded.url, round = excluded.round,
+    place = excluded.place, use = excluded.use, depth = excluded.depth, hops = excluded.hops
+WHERE found.round < excluded.round
+"""
+_PAGE_COLUMNS = (
+    *("job", "fingerprint", "round", "key", "url", "digest", "media", "target", "moved_to", "links"),
+    *("extracted", "converted", "archived"),
+)
+_PAGE = f"INSERT OR REPLACE INTO page ({', '.join(_PAGE_COLUMNS)}) VALUES ({', '.join('?' * 13)})"
+_LAST_PLACE = "SELECT coalesce(max(place), 0) FROM found WHERE job = ? AND round = ?"
+_PAGES_FOUND = "SELECT count(*) FROM found WHERE job = ? AND round = ? AND use = 0"
+_FORGET = "DELETE FROM found WHERE job = ? AND round < ?"
+_QUEUED = """
+SELECT place, url, fingerprint, use, depth, hops FROM found
+WHERE job = ? AND round = ? AND place > ? ORDER BY place LIMIT ?
+"""
+_REMEMBERED = """
+SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived
+FROM page WHERE job = ?
+"""
+_MOVED = "SELECT sum(bytes) FROM task WHERE job = ? AND run >= ?"
+_CONVERTED = "UPDATE page SET converted = 1 WHERE job = ? AND fingerprint = ?"
+_NEW_FACTS = "UPDATE task SET size = ?, mtime_ns = ?, sha256 = ? WHERE job = ? AND key = ?"
+_SAME_BODY = f"{_REMEMBERED} AND digest = ? AND archived IS NOT NULL LIMIT 1"
+
+
+@dataclass(slots=True)
+class _Round:
+    """How far a job's round has come; kept by the writing thread."""
+
+    place: int
+    pages: int
+    refused: int = 0
+
+
+class Sites:
+    """The part of the ledger that crawls use. Reads raise ``StorageFailed``; writes are queued."""
+
+    def __init__(self, rows: Rows, writer: Writer) -> None:
+        self._rows = rows
+        self._writer = writer
+        self._round = 0
+        self._first_run = 0
+        self._rounds: dict[str, _Round] = {}
+
+    def begin(self, number: int, first_run: int) -> None:
+        """The round under way, and the first run of it."""
+        self._round, self._first_run = number, first_run
+
+    def plant(self, job: str, seeds: Sequence[Found]) -> None:
+        """Commit where the job's crawl begins, on return. A continued round keeps what it had."""
+        self._writer.call(partial(self._plant, job=job, seeds=seeds)).result()
+
+    def record(
+        self,
+        job: str,
+        page: Page | None,
+        found: Sequence[Found],
+        *,
+        most_pages: int | None,
+        done: Callable[[], None],
+    ) -> None:
+        """Queue what a page is and what it led to; ``done`` is called on the loop once it is committed.
+
+        Whatever is queued later is committed no earlier: a file that is named after this call never
+        stands there without the links that were in it. Beyond ``most_pages`` no more pages are taken.
+        """
+        apply = partial(self._record, job=job, page=page, found=found, most_pages=most_pages)
+        self._writer.post(Write(apply, done=done))
+
+    def queued(self, job: str, after: int) -> list[Queued]:
+        """The next found URLs of this round, in the order in which they were found."""
+        rows = self._rows(_QUEUED, (text(job), self._round, after, PAGE_ROWS))
+        return [
+            Queued(place, Found(url, fingerprint, Use(use), depth, hops))
+            for place, url, fingerprint, use, depth, hops in rows
+        ]
+
+    def page(self, job: str, fingerprint: int) -> Page | None:
+        """What is remembered of a URL."""
+        rows = self._rows(f"{_REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
+        return _page(rows[0]) if rows else None
+
+    def same_body(self, job: str, digest: str) -> Page | None:
+        """A page of the job whose archived body has this sha256."""
+        rows = self._rows(_SAME_BODY, (text(job), digest))
+        return _page(rows[0]) if rows else None
+
+    def found(self, job: str, fingerprints: Sequence[int]) -> list[Found]:
+        """Found URLs, of this round or an earlier one, by fingerprint."""
+        known: list[Found] = []
+        for start in range(0, len(fingerprints), _MOST_VALUES):
+            some = fingerprints[start : start + _MOST_VALUES]
+            query = f"""SELECT url, fingerprint, use, depth, hops FROM found
+                WHERE job = ? AND fingerprint IN ({",".join("?" * len(some))})"""
+            known += [Found(a, b, Use(c), d, e) for a, b, c, d, e in self._rows(query, (text(job), *some))]
+        return known
+
+    def pages(self, job: str) -> Iterator[Page]:
+        """Every page that was answered in this round, in the order in which they were found."""
+        after = 0
+        while queued := self.queued(job, after):
+            after = queued[-1].place
+            for each in queued:
+                rows = self._rows(
+                    f"{_REMEMBERED} AND fingerprint = ? AND round = ?",
+                    (text(job), each.found.fingerprint, self._round),
+                )
+                if rows:
+                    yield _page(rows[0])
+
+    def converted(self, job: str, page: Page, saved: Saved) -> None:
+        """Queue that the links in the page's file were rewritten, and what the file is now."""
+
+        def apply(connection: sqlite3.Connection) -> None:
+            connection.execute(_CONVERTED, (text(job), page.fingerprint))
+            facts = (saved.size, saved.mtime_ns, saved.sha256)
+            connection.execute(_NEW_FACTS, (*facts, text(job), text(page.key)))
+            connection.execute(FORGET, (text(job), text(page.key)))
+
+        self._writer.post(Write(apply))
+
+    def forget(self, job: str, key: str) -> None:
+        """Queue that a file that is nobody's task has its name: there is nothing left to recover."""
+        self._writer.post(Write(lambda connection: connection.execute(FORGET, (text(job), text(key)))))
+
+    def moved(self, job: str) -> int:
+        """Bytes of bodies that the job's tasks have moved in this round so far."""
+        [(size,)] = self._rows(_MOVED, (text(job), self._first_run))
+        return int(size or 0)
+
+    def refused(self, job: str) -> int:
+        """How many found pages were not taken because ``most_pages`` was reached."""
+        return self._rounds[job].refused if job in self._rounds else 0
+
+    def _plant(self, connection: sqlite3.Connection, job: str, seeds: Sequence[Found]) -> None:
+        # What an older round alone found is of no more use; the last one's is: unchanged pages lead there.
+        connection.execute(_FORGET, (text(job), self._round - 1))
+        self._insert(connection, job, seeds, None)
+
+    def _record(
+        self,
+        connection: sqlite3.Connection,
+        job: str,
+        page: Page | None,
+        found: Sequence[Found],
+        most_pages: int | None,
+    ) -> None:
+        if page is not None:
+            connection.execute(
+                _PAGE,
+                (
+                    text(job), page.fingerprint, self._round, text(page.key), text(page.url), page.digest,
+                    text(page.media), text(page.target), text(page.moved_to), page.links, page.extracted,
+                    page.converted, page.archived,
+                ),
+            )  # fmt: skip
+        if found:
+            self._insert(connection, job, found, most_pages)
+
+    def _insert(
+        self, connection: sqlite3.Connection, job: str, found: Sequence[Found], most_pages: int | None
+    ) -> None:
+        reached = self._reached(connection, job)
+        for each in found:
+            if most_pages is not None and each.use is Use.PAGE and reached.pages >= most_pages:
+                reached.refused += 1
+                continue
+            values = (each.use, each.depth, each.hops)
+            where = (text(job), each.fingerprint, text(each.url), self._round, reached.place + 1)
+            if connection.execute(_FOUND, (*where, *values)).rowcount:
+                reached.place += 1
+                reached.pages += each.use is Use.PAGE
+
+    def _reached(self, connection: sqlite3.Connection, job: str) -> _Round:
+        reached = self._rounds.get(job)
+        if reached is None:
+            [place] = connection.execute(_LAST_PLACE, (text(job), self._round)).fetchone()
+            [pages] = connection.execute(_PAGES_FOUND, (text(job), self._round)).fetchone() if place else [0]
+            reached = self._rounds[job] = _Round(place, pages)
+        return reached
+
+
+def _page(row: Sequence[Any]) -> Page:
+    fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived = row
+    return Page(
+        fingerprint=fingerprint,
+        key=key,
+        url=url,
+        digest=digest,
+        media=media,
+        target=target,
+        moved_to=moved_to,
+        links=links,
+        extracted=extracted,
+        converted=bool(converted),
+        archived=archived,
+    )

@@ -1,0 +1,138 @@
+"""The tag reader against Lexbor's tree, and against what is meant to stall it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from selectolax.lexbor import LexborHTMLParser
+
+from crawler.pages.tags import STYLE_TEXT, TagReader, attributes, values
+
+READER = TagReader(frozenset({"q", "a", "img"}))
+# Pieces whose tree is what its tags say: nothing here makes a parser drop or move a tag.
+PIECES = st.sampled_from(
+    [
+        "<q href=x>",
+        "<img src='y'>",
+        "<Q HREF=\"z\" rel='nofollow'>",
+        "<img/src=q/>",
+        "<q href = 'w' >",
+        "<q\thref\n=\nv>",
+        "<!-- <q href=no> -->",
+        "<!---->",
+        "<!-->",
+        "<!--->",
+        "<!-- --!>",
+        "<!x <q>",
+        "<?php '<q>' ?>",
+        "</ <q>",
+        "<script><q href=no></script >",
+        "<script><!--<script></script><q></script>-->",
+        "<style>a{}</style>",
+        "<script><!--<script></script><q>--></script>",
+        "<textarea><q href=no></TEXTAREA>",
+        "<title><q></title\n>",
+        "<p title='<q href=no>'>",
+        '<i class="a>b">',
+        "<b x=`<q>`>",
+        "text",
+        "&lt;",
+        "<",
+        "< q>",
+        "<1>",
+        "</q>",
+        "\xa0",
+        "<q href>",
+        "<q href=>",
+        "<q href=a href=b>",
+        "<q =x href=y>",
+        "<q 'href'=x>",
+        '<q href="x"class=y>',
+        "<q x='",
+        *("<q", '<q href="', "<img src=a>b", "\x85<q\x85href=x>", "<q/href=x/>"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=8))
+def test_the_tags_are_those_of_a_tree(pieces: list[str]) -> None:
+    text = "<body>" + "".join(pieces)
+    found = [(name, values(text[start:end])) for name, start, end in READER.tags(text, every=True)]
+    ours = [(name, attrs) for name, attrs in found if name in ("q", "img")]
+    nodes = LexborHTMLParser(text).css("q, img")
+    theirs = [(node.tag, {key: value or "" for key, value in node.attributes.items()}) for node in nodes]
+    assert ours == [(name, dict(attrs)) for name, attrs in theirs]
+
+
+@given(st.lists(PIECES.filter(lambda piece: piece.count("<") == piece.count(">") != 2), max_size=8))
+def test_skipping_other_tags_finds_the_same_where_no_tag_holds_another(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    every = [tag for tag in READER.tags(text, every=True) if tag[0] in ("q", "img")]
+    assert [tag for tag in READER.tags(text) if tag[0] in ("q", "img")] == every
+
+
+@given(st.lists(PIECES | st.text(max_size=5), max_size=8))
+def test_the_places_of_values_are_where_the_values_are(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    for tag in READER.tags(text, every=True):
+        if tag[0] == STYLE_TEXT:
+            continue
+        placed = attributes(text, tag)
+        spelled = {name: text[found.value_start : found.value_end] for name, found in placed.items()}
+        assert spelled == values(text[tag[1] : tag[2]])
+        assert all(text[found.start : found.end].lower().startswith(name) for name, found in placed.items())
+
+
+@given(st.text(alphabet=st.sampled_from("<>/='\"!-a bscript\n&#;"), max_size=60))
+def test_any_text_can_be_read(text: str) -> None:
+    for every in (False, True):
+        for _, start, end in READER.tags(text, every=every, ends=True):
+            assert 0 <= start <= end <= len(text)
+
+
+def test_the_text_of_a_style_element_comes_with_its_place() -> None:
+    text = "<style media=print>a > b {}</style><q href=x>"
+    found = [(name, text[start:end]) for name, start, end in READER.tags(text)]
+    assert found == [("style", " media=print"), (STYLE_TEXT, "a > b {}"), ("q", " href=x")]
+
+
+def test_an_empty_script_of_xhtml_hides_nothing() -> None:
+    text = "<script src='x'/><q href=y>"
+    assert [name for name, _, _ in READER.tags(text, xml=True)] == ["script", "q"]
+    assert [name for name, _, _ in READER.tags(text)] == ["script"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "<a ",
+        "<a href='",
+        '<a href="x',
+        "<!--",
+        "<!-",
+        "<",
+        "</",
+        "<style>",
+        "<script><!--",
+        "<title ",
+        "<a a=",
+        "=",
+        "<a//",
+        "<textarea></textare",
+        "<script></scrip",
+        "<script><!--<script>",
+        "</a x='",
+        "<!",
+        "<?",
+        "<div>",
+        "<ul><li>",
+        "&",
+    ],
+)
+def test_a_megabyte_of_anything_is_read_in_one_pass(piece: str) -> None:
+    """Twice as much may not take four times as long; the time limit catches what does."""
+    text = piece * (1_000_000 // len(piece))
+    assert sum(1 for _ in READER.tags(text, every=True, ends=True)) <= len(text)
+    assert sum(1 for _ in READER.tags(text)) <= len(text)
