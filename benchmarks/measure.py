@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,18 +19,24 @@ class Cost:
     peak_mb: float
 
 
-def run(command: Sequence[str | Path], *, cwd: Path | None = None) -> Cost:
-    """Run to the end; raises RuntimeError with the output's tail unless the exit code is 0."""
+def run(
+    command: Sequence[str | Path],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    well: Sequence[int] = (0,),
+) -> Cost:
+    """Run to the end; raises RuntimeError with the output's tail unless the exit code is among ``well``."""
     began = time.perf_counter()
     with subprocess.Popen(
-        [str(word) for word in command], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [str(word) for word in command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
         assert process.stdout is not None
         output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
+    if process.returncode not in well:
         tail = output.decode(errors="replace")[-2000:]
         raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{tail}")
     return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)

@@ -1,4 +1,4 @@
-"""A million rows over 50 hosts: memory, the first request, and the second run, beside aria2c on the same list.
+"""A million rows over 50 hosts: memory, first request and second run, beside aria2c on the same list.
 
     python benchmarks/million.py [--rows N] [--aria2-rows N] [--durability full|none] [--output DIR]
 

@@ -75,14 +75,15 @@ def nginx(
         command = [program, "-c", str(config), "-e", f"{home}/error.log"]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            _wait_for(port)
+            wait_for(port)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait(10)
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int) -> None:
+    """Return once something listens there. Raises ``TimeoutError`` after 5 s."""
     for _ in range(100):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
@@ -90,4 +91,4 @@ def _wait_for(port: int) -> None:
             time.sleep(0.05)
         else:
             return
-    raise TimeoutError("nginx did not start within 5 s")
+    raise TimeoutError(f"nothing listens on port {port} after 5 s")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from crawler.model import ErrorClass, Outcome
     from crawler.options import AnyPath, Choices
-    from crawler.report.json_report import FailureReport, JobReport, Report, Totals
+    from crawler.report.json_report import FailureReport, HostReport, JobReport, Report, Totals
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ __all__ = [
     "CrawlerError",
     "ErrorClass",
     "FailureReport",
+    "HostReport",
     "JobReport",
     "LockHeld",
     "ManifestInvalid",
@@ -90,7 +91,7 @@ if not TYPE_CHECKING:  # a checker that saw it would believe in any name
         """The public names that live in other rooms, imported when they are first asked for."""
         if name in {"ErrorClass", "Outcome"}:
             from crawler import model as room
-        elif name in {"FailureReport", "JobReport", "Report", "Totals"}:
+        elif name in {"FailureReport", "HostReport", "JobReport", "Report", "Totals"}:
             from crawler.report import json_report as room
         elif name in __all__:
             from crawler import errors as room

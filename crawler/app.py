@@ -10,7 +10,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from crawler.options import Options
 from crawler.policy.redact import Redactor
 
 if TYPE_CHECKING:
-    from crawler.job_types.base import Sources
+    from crawler.manifest.preview import Preview
     from crawler.report.json_report import Report
     from crawler.signals import Signals
     from crawler.store.reader import Reader
@@ -78,12 +78,19 @@ def reader(prepared: Prepared) -> Iterator[Reader | None]:
             found.close()
 
 
-def sources(prepared: Prepared) -> Sources:
-    """The rows and files of the manifest as they are now: nothing is fetched, and no job has run."""
+@contextmanager
+def preview(prepared: Prepared, *, retry_failed: bool = False) -> Iterator[Preview]:
+    """What a run would come to, with files and rows as they are now: nothing is fetched, no job has run."""
+    from crawler.manifest.preview import Preview
     from crawler.manifest.sources import ManifestSources
+    from crawler.store.claims import Claims
 
-    config = prepared.config
-    return ManifestSources(config.output_root, lambda job, outcomes: (), config.state_root / "plan")
+    config, manifest = prepared.config, prepared.manifest
+    sources = ManifestSources(config.output_root, lambda job, outcomes: (), config.state_root / "plan")
+    redact = Redactor(manifest.secrets).text
+    with closing(Claims()) as claims, reader(prepared) as ledger:
+        taken_up = ledger.taken_up() if retry_failed and ledger is not None else None
+        yield Preview(manifest.jobs, sources, redact, claims.take, taken_up)
 
 
 def run(options: Options, signals: Signals | None = None) -> Report:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -31,6 +31,7 @@ class Queued:
 
     place: int
     found: Found
+    secret: str | None = field(default=None, repr=False)  # its URL, where ``found`` hides a secret in it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +41,15 @@ class Page:
     fingerprint: int
     key: str  # the task's
     url: str
-    digest: str | None = None  # sha256 hex of the body as it came; the file may have been converted since
+    digest: str | None = None  # sha256 hex of the body as it came, if that was kept
     media: str | None = None  # the Content-Type header
     target: str | None = None  # where its file is, below the output root
     moved_to: str | None = None  # canonical URL, where the answer was a redirect
-    links: bytes = b""  # fingerprints of what it led to, eight bytes each, in native order
+    links: bytes = b""  # a mark of the rules it was read by, and fingerprints of what it led to: 8 bytes each
     extracted: bytes | None = None  # one JSON object
     converted: bool = False  # the file's links were rewritten
     archived: str | None = None  # id and date of the WARC record that holds the body
+    current: bool = False  # whether it was recorded in the round under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,7 +172,8 @@ class Request:
 
     ``identity`` asks the server not to encode the body (downloads). ``idempotent`` says whether the
     request may be sent again without harm: by its method (RFC 9110 §9.2.2) or an idempotency key.
-    Without ``redirects`` a 3xx answer is given as it is.
+    Without ``redirects`` a 3xx answer is given as it is. ``named_by`` is the bare host of the manifest's
+    URL that led here, where a document there named this URL and not the manifest.
     """
 
     method: str = "GET"
@@ -187,6 +188,7 @@ class Request:
     idempotent: bool = True
     identity: bool = False
     redirects: bool = True
+    named_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ class Known:
     last_modified: str | None = None
     checkpoint: Checkpoint | None = None
     part: str | None = None  # the target whose part file the checkpoint describes
+    row: int | None = field(default=None, compare=False)  # the ledger's number for it, if it has ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,14 +15,21 @@ from typing import Any
 import click
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from crawler.cli import COMMANDS, cli
 from crawler.config import config_json_schema
 from crawler.demo.run import site
+from crawler.job_types.crawling.spec import CrawlSpec, ExtractSpec, FieldSpec, ScopeSpec, WarcSpec
+from crawler.job_types.download import DownloadSpec
+from crawler.job_types.spec import BudgetSpec, JobSpec
 from crawler.job_types.table import JOB_TYPES
+from crawler.job_types.upload import UploadSpec
+from crawler.job_types.websocket import WebSocketSpec
 from crawler.manifest.schema import manifest_json_schema
 from crawler.model import Outcome
 from crawler.syntax import sandbox
+from crawler.syntax.fields import HostRuleSpec
 from tests.conftest import RunCrawler, crawler_environment
 from tests.test_layers import LEVELS
 
@@ -88,6 +95,52 @@ def test_every_key_of_a_manifest_is_named() -> None:
     known = keys(manifest_json_schema())
     assert known > {"urls", "mirrors", "until", "sock_read"}
     assert known - named(MANIFEST) == set()
+
+
+def section(page: Path, title: str) -> str:
+    """What stands under a heading, without the sections below it."""
+    [found] = re.findall(rf"^#+ {title}$(.*?)(?=^#+ |\Z)", prose(page), re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    """The rows of the tables in the text, each as its cells."""
+    for line in re.findall(r"^\| (.*) \|$", text, re.MULTILINE):
+        yield [cell.strip() for cell in re.split(r"(?<!\\)\|", line)]
+
+
+def own(spec: type[BaseModel]) -> set[str]:
+    """The keys that a spec adds to those of every job."""
+    fields = {name: field for name, field in spec.model_fields.items() if name not in JobSpec.model_fields}
+    return {field.alias or name for name, field in fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("title", "specs"),
+    [
+        ("download", [DownloadSpec]),
+        ("upload", [UploadSpec]),
+        ("websocket", [WebSocketSpec]),
+        ("crawl", [CrawlSpec]),
+        ("scope", [ScopeSpec]),
+        ("warc", [WarcSpec]),
+        ("extract", [ExtractSpec, FieldSpec]),
+        ("Hosts", [HostRuleSpec]),
+        ("Budget", [BudgetSpec]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_section_has_a_row_for_each_of_its_keys(title: str, specs: list[type[BaseModel]]) -> None:
+    cells = [row[0] for row in rows(section(MANIFEST, title))]
+    named_there = set(re.findall(r"`([a-z_]+)`", " ".join(cells)))
+    assert set().union(*map(own, specs)) - named_there == set()
+
+
+def test_the_limits_of_a_scope_are_those_that_the_page_tells() -> None:
+    told = {row[0].strip("`"): row[1].strip("`") for row in rows(section(MANIFEST, "scope"))}
+    limits = {key: value for key, value in ScopeSpec() if isinstance(value, int)}
+    assert {key: str(value).lower() for key, value in limits.items()} == {key: told[key] for key in limits}
+    assert ScopeSpec().hosts == (told["hosts"],)
 
 
 def test_every_key_of_the_config_is_named() -> None:

@@ -25,19 +25,40 @@ FILES: dict[str, dict[str, bytes]] = {
         "images/01.svg": content.images()["crimson.svg"],
         "images/03.svg": content.images()["teal.svg"],
     },
+    "crawl": {
+        "offline/handbook/tower.svg": content.handbook()["tower.svg"],
+        "offline/handbook/style.css": content.handbook()["style.css"],
+    },
+    "list": {
+        "texts/hello.txt": content.SMALL_FILES["hello.txt"],
+        "tables/prices.csv": content.SMALL_FILES["prices.csv"],
+        "pictures/teal.svg": content.images()["teal.svg"],
+    },
     "upload": {"outbox/poem.txt": content.SMALL_FILES["poem.txt"]},
     "nightly": {
         "reports/busy.txt": content.BUSY_TEXT,
         "images/02.svg": content.images()["gold.svg"],
     },
 }
+CRAWLED = len(content.handbook()) + 2  # with the page that has moved, and the one that robots.txt guards
 TASKS = {
+    "crawl": {"offline": CRAWLED, "archive": CRAWLED},
+    "list": {"files": 3, "busy": 1},
     "download": {"named": 3, "images": 3, "laid-out": 1},
     "request": {"query": 1, "alive": 2, "replace": 1, "form": 1, "remove": 1},
     "post": {"announce": 1, "records": 3, "note": 1, "sign-up": 1, "bytes": 1, "file": 1, "parts": 1},
     "upload": {"fetch": 2, "hand-in": 1, "store": 2},
     "websocket": {"ticks": 1},
-    "nightly": {"health": 1, "reports": 3, "images": 3, "push": 1, "ticks": 1, "announce": 1, "closing": 1},
+    "nightly": {
+        "health": 1,
+        "reports": 3,
+        "images": 3,
+        "handbook": CRAWLED,
+        "push": 1,
+        "ticks": 1,
+        "announce": 1,
+        "closing": 1,
+    },
 }
 
 
@@ -86,7 +107,28 @@ def test_the_nightly_run_tells_nothing_new_the_second_night(
     jobs = {job["name"]: job for job in report_of(second.stdout)["jobs"]}
     assert jobs["reports"]["unchanged"] == 3
     assert jobs["images"]["unchanged"] == 3
+    assert jobs["handbook"]["unchanged"] == len(content.handbook())
     assert jobs["closing"]["failed"] == 0
+
+
+def test_the_crawl_leaves_a_copy_to_read_offline_an_archive_and_a_line_a_page(
+    base: str, run_crawler: RunCrawler, tmp_path: Path
+) -> None:
+    output = tmp_path / "out"
+    arguments = ("run", JOBS / "crawl.yaml", "--set", f"base={base}", "-o", output, "--json")
+    first, second = run_crawler(*arguments), run_crawler(*arguments)
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    start = (output / "offline/handbook/index.html").read_text()
+    assert 'href="log/index.html"' in start
+    assert '<a href="lamp.html">The lantern</a>' in start  # where the page has moved to
+    assert f'href="{base}/handbook/drafts/storms.html"' in start
+    lines = [json.loads(line) for line in (output / "pages.jsonl").read_text().splitlines()]
+    pages = [name for name in content.handbook() if name.endswith(".html")]
+    assert len(lines) == len(pages)
+    assert {"Fog", "The lamp", "Night 2"} <= {line["title"] for line in lines}
+    assert all(f"{base}/handbook/" in line["links"] for line in lines if line["title"] == "Fog")
+    assert len(list(output.glob("warc/archive-*.warc.gz"))) == 2
+    assert report_of(second.stdout)["totals"]["bytes"] == 0
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

@@ -36,6 +36,7 @@ LEVELS = {
     "config": 3,
     "syntax": 2,
     "errors": 1,
+    "crawled": 0,
     "model": 0,
 }
 # Libraries with one home each, so that each can be replaced in one place.
@@ -45,6 +46,9 @@ HOMES = {
     "click": {"cli"},
     "tqdm": {"report"},
     "lxml": {"pages"},
+    "selectolax": {"pages"},
+    "jmespath": {"pages"},
+    "charset_normalizer": {"pages"},
 }
 VAGUE = {"utils", "util", "helpers", "helper", "manager", "handler", "data", "info", "common", "misc"}
 

@@ -18,11 +18,10 @@ from crawler.cli.streams import answer
 @arguments.place
 @arguments.as_json
 def command(url: str, as_json: bool, **flags: Any) -> None:
-    """Say which job of MANIFEST fetches URL, and which host rules, robots.txt and earlier runs apply to it."""
+    """Say which job of MANIFEST fetches URL, and which rules and memories apply to it."""
     from crawler import app
     from crawler.cli.explained import lines, told
     from crawler.manifest.explain import Explainer
-    from crawler.manifest.preview import Preview
     from crawler.policy.redact import Redactor
 
     bare = _checked(url)
@@ -30,10 +29,7 @@ def command(url: str, as_json: bool, **flags: Any) -> None:
     manifest, now = prepared.manifest, time.time()
     redactor = Redactor(manifest.secrets)
     rules = manifest.host_rules(prepared.config.connections.per_host)
-    with (
-        app.reader(prepared) as reader,
-        Preview(manifest.jobs, app.sources(prepared), redactor.text) as preview,
-    ):
+    with app.reader(prepared) as reader, app.preview(prepared) as preview:
         found = Explainer(manifest, rules, preview, reader, now).explain(bare)
     if as_json:
         answer(redactor.text(json.dumps(told(found, now))))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 from crawler.crawled import HostFacts
-from crawler.manifest.explain import Answer, Explanation, HostAnswer, sets
+from crawler.manifest.explain import Answer, Explanation, HostAnswer
+from crawler.policy.host_rule import HostRule
 from crawler.report.clock import rfc3339
 from crawler.report.human import limits as told_limits
 from crawler.report.human import size, span
 from crawler.store.records import TaskRecord, Undone
+
+_UNITS = {"rate": "/s", "delay": " s", "bandwidth": " bytes/s"}
 
 
 def told(found: Explanation, now: float) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def _host(host: HostAnswer, now: float) -> dict[str, Any]:
         "bandwidth": limits.bandwidth,
         "by": limits.rule,
         "rules": [
-            {"pattern": rule.pattern, "place": rule.place, "sets": list(sets(rule))} for rule in host.rules
+            {"pattern": rule.pattern, "place": rule.place, "sets": list(_sets(rule))} for rule in host.rules
         ],
         "known": None if host.known is None else _known(host.known, now),
     }
@@ -137,9 +141,9 @@ def _host_lines(host: HostAnswer, now: float) -> Iterator[str]:
     group = "" if host.key == host.slot else f", counted in {host.key}"
     yield f"host {host.slot}{group}"
     yield f"  {told_limits(limits.concurrency, limits.rate, limits.delay, limits.bandwidth)}"
-    yield f"  by {limits.rule}"
+    yield f"  {limits.rule}"
     for rule in host.rules:
-        yield f"  {rule.pattern!r} ({rule.place}) says: {', '.join(sets(rule))}"
+        yield f"  {rule.pattern!r} ({rule.place}) says: {', '.join(_sets(rule))}"
     if host.known is None:
         yield "  earlier runs left nothing to know of it"
     else:
@@ -155,3 +159,23 @@ def _learned(known: HostFacts, now: float) -> str:
     if known.window is not None:
         words.append(f"it bore {known.window:.3g} at once")
     return f"{'; '.join(words) or 'nothing is held against it'} (noted {rfc3339(known.noted)})"
+
+
+def _sets(rule: HostRule) -> Iterator[str]:
+    """What a host rule says, in words; of headers and credentials the names alone."""
+    for name in ("concurrency", "rate", "burst", "delay", "bandwidth", "group", "robots"):
+        value = getattr(rule, name)
+        if value is not None:
+            yield f"{name} {_shown(value, _UNITS.get(name, ''))}"
+    yield from (f"header {name}" for name, _ in rule.headers)
+    yield from (name for name, _ in rule.request)
+    yield from (f"timeout.{name} {value}" for name, value in rule.timeouts)
+    yield from (f"retry.{name} {_shown(value)}" for name, value in rule.retry)
+
+
+def _shown(value: object, unit: str = "") -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{int(value) if value.is_integer() else value:,}{unit}" if math.isfinite(value) else "null"
+    return ", ".join(map(str, sorted(value))) if isinstance(value, frozenset) else str(value)

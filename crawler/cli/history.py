@@ -73,7 +73,7 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
     if told["failures"]:
         yield "failed (all of them: crawler failures; try them again: crawler run --retry-failed):"
     for task in told["failures"]:
-        yield f"  {task['job']}: {task['url']}: {task['class']}: {task['message']}"
+        yield f"  {task['job']}: {task['url'] or task['task']}: {task['class']}: {task['message']}"
 
 
 def _run(run: PastRun) -> dict[str, Any]:

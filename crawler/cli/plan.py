@@ -34,14 +34,13 @@ def show(options: Options, as_json: bool) -> int:
     """Print the plan; exit 0 even where a row is bad, for a run would go on too."""
     from crawler import app
     from crawler.manifest.plan import Plan
-    from crawler.manifest.preview import Preview
     from crawler.policy.redact import Redactor
 
     prepared = app.prepare(options)
     manifest = prepared.manifest
     redactor = Redactor(manifest.secrets)
     plan = Plan(manifest.jobs, manifest.host_rules(prepared.config.connections.per_host))
-    with Preview(manifest.jobs, app.sources(prepared), redactor.text) as preview:
+    with app.preview(prepared, retry_failed=options.retry_failed) as preview:
         if as_json:
             _print_json(prepared, plan, preview, redactor, options.deadline)
         else:

@@ -125,7 +125,7 @@ def _job_lines(planned: PlannedJob, plan: Plan) -> Iterator[str]:
         told = told_limits(limits.concurrency, limits.rate, limits.delay, limits.bandwidth)
         yield f"    {slot}: {plural(tasks, 'task')}, {told}{group}"
         if planned.grows:
-            yield f"      by {limits.rule}{_most_pages(planned, limits)}"
+            yield f"      {limits.rule}{_most_pages(planned, limits)}"
     if len(planned.hosts) > LISTED:
         yield f"    and {len(planned.hosts) - LISTED:,} more hosts"
     for target in planned.targets:

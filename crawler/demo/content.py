@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
 
 BIG_SIZE = 96 * 1024 * 1024  # bytes: large enough to watch its progress bar
 BLOCK = 64 * 1024
@@ -17,7 +19,17 @@ SMALL_FILES = {
 }
 BUSY_TEXT = b"It was worth asking again.\n"
 
+HANDBOOK = Path(__file__).with_name("handbook")  # a small site of linked pages
+ROBOTS = b"User-agent: *\nDisallow: /handbook/drafts/\n"
+
 COLOURS = ("crimson", "orange", "gold", "olive", "teal", "steelblue", "indigo", "orchid")
+
+
+@cache
+def handbook() -> dict[str, bytes]:
+    """The handbook's documents by their path below it."""
+    files = [path for path in HANDBOOK.rglob("*") if path.is_file()]
+    return {path.relative_to(HANDBOOK).as_posix(): path.read_bytes() for path in files}
 
 
 def images() -> dict[str, bytes]:

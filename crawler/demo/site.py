@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import mimetypes
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -36,6 +37,9 @@ class Site:
                 web.get("/files/busy.txt", self.busy),
                 web.get("/files/{name}", self.small),
                 web.get("/images/{name}", self.image),
+                web.get("/robots.txt", self.robots),
+                web.get("/handbook/lantern.html", self.lantern),
+                web.get("/handbook/{path:.*}", self.handbook),
                 web.route("*", "/api/echo", self.echo),
                 web.post("/ingest", self.ingest),
                 web.put("/store/{name}", self.store),
@@ -57,6 +61,21 @@ class Site:
     async def image(self, request: web.Request) -> web.Response:
         """One of the pictures."""
         return _whole(request, content.images().get(request.match_info["name"]), "image/svg+xml")
+
+    async def robots(self, request: web.Request) -> web.Response:
+        """What crawls are asked to leave alone."""
+        return _whole(request, content.ROBOTS, "text/plain")
+
+    async def lantern(self, request: web.Request) -> web.Response:
+        """A page that has moved."""
+        raise web.HTTPMovedPermanently("lamp.html")
+
+    async def handbook(self, request: web.Request) -> web.Response:
+        """One of the linked pages, or what belongs to them."""
+        path = request.match_info["path"]
+        if not path or path.endswith("/"):
+            path += "index.html"
+        return _whole(request, content.handbook().get(path), mimetypes.guess_type(path)[0] or "text/plain")
 
     async def busy(self, request: web.Request) -> web.Response:
         """503 with ``Retry-After: 1`` for the first request, the file from then on."""

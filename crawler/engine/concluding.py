@@ -5,7 +5,7 @@ from __future__ import annotations
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobRun
 from crawler.engine.settle import Settler
-from crawler.errors import StorageFailed
+from crawler.errors import StorageFailed, TaskError
 from crawler.job_types.base import Growing, Tools
 from crawler.model import Checkpoint
 
@@ -29,6 +29,8 @@ async def conclude(run: JobRun, bench: Bench, settler: Settler) -> StorageFailed
         await run.site.close()
     except StorageFailed as error:
         return error
+    except TaskError as error:
+        settler.concluded_badly(run, error.failure())
     except Exception as error:
         settler.broken_source(run, error)
     finally:

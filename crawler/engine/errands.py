@@ -32,14 +32,10 @@ class Errands:
     def __init__(self, admit: Callable[[Admitted], None]) -> None:
         self._admit = admit
         self._under_way: dict[str, Errand] = {}
-
-    @property
-    def waiting(self) -> int:
-        """How many tasks wait for errands."""
-        return sum(len(errand.waiting) for errand in self._under_way.values())
+        self.waiting = 0  # tasks that wait for errands
 
     def send(self, key: str, run: JobRun, task: Task, errand: Errand) -> None:
-        """Begin an errand that is not under way yet."""
+        """Begin an errand that is not under way yet; ``key`` is its task's."""
         self._under_way[key] = errand
         self._admit(Admitted(task, run, errand=errand))
 
@@ -48,15 +44,15 @@ class Errands:
         errand = self._under_way.get(key)
         if errand is not None:
             errand.waiting.append(admitted)
+            self.waiting += 1
         return errand is not None
 
     def over(self, admitted: Admitted, result: Result) -> None:
         """The errand has ended: those that waited for it go back to their hosts' slots."""
         errand = admitted.errand
         assert errand is not None
-        for key, each in list(self._under_way.items()):
-            if each is errand:
-                del self._under_way[key]
+        del self._under_way[admitted.task.key]
+        self.waiting -= len(errand.waiting)
         errand.ended(result)
         if errand.waiting:
             errand.waiting[0].requests += admitted.requests  # somebody has to account for them

@@ -7,16 +7,21 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from crawler.crawled import Found, Page, Queued
+from crawler.crawled import Found, Page, Queued, Use
+from crawler.engine.naming import Names
 from crawler.errors import TaskError
 from crawler.job_types import base
 from crawler.job_types.base import Misfit
 from crawler.job_types.crawling.rules import WarcRules
 from crawler.model import Known, Saved, Task
 from crawler.policy.fingerprints import Fingerprints
-from crawler.policy.names import apart, fold
+from crawler.policy.names import akin, apart, fold
+from crawler.store.files import Files
 from crawler.store.ledger import Ledger
 from crawler.store.warc.archive import Archive
+
+_MOST_PAGES = "limit_reached: max_pages"
+_MOST_BEHIND = 100  # records on their way to the ledger, for whoever has very many
 
 OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
 
@@ -24,14 +29,16 @@ OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
 class JobSite:
     """Implements ``Site`` for one job. ``grown`` is called when newly found URLs are committed.
 
-    ``conceals`` says whether a URL holds a secret of the manifest.
+    ``conceals`` says whether a URL holds a secret of the manifest, ``redact`` takes secrets out.
     """
 
     def __init__(
         self,
         job: str,
         ledger: Ledger,
+        files: Files,
         conceals: Callable[[str], bool],
+        redact: Callable[[str], str],
         grown: Callable[[], None],
         open_archive: OpenArchive,
     ) -> None:
@@ -39,16 +46,25 @@ class JobSite:
         self.left_out: Counter[str] = Counter()
         self._job = job
         self._ledger = ledger
+        self._files = files
         self._conceals = conceals
+        self._redact = redact
+        self._names = Names(job, ledger)
+        self._caught_up = asyncio.Event()
         self._grown = grown
         self._open_archive = open_archive
         self._archive: asyncio.Future[Archive] | None = None
         self.moved = ledger.sites.moved(job)
+        self._remembers = ledger.sites.remembers(job)
         self._seen = Fingerprints()  # spares the ledger what it was given in this run already
 
     def page(self, fingerprint: int) -> Page | None:
-        """What is remembered of a URL from earlier rounds or runs."""
+        """What is remembered of a URL."""
         return self._ledger.sites.page(self._job, fingerprint)
+
+    def earlier(self, fingerprint: int) -> Page | None:
+        """What is remembered of a URL from earlier rounds or runs; not asked for where there were none."""
+        return self.page(fingerprint) if self._remembers else None
 
     def knows(self, fingerprint: int) -> bool:
         """Whether the URL was recorded in this run already."""
@@ -58,27 +74,49 @@ class JobSite:
         """Those of the URLs that were found before."""
         return self._ledger.sites.found(self._job, fingerprints)
 
-    def same_body(self, digest: str) -> Page | None:
-        """A page whose archived body has this sha256."""
-        return self._ledger.sites.same_body(self._job, digest)
-
     def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
         """Queue what a URL is and what it led to, before anything that is queued later."""
+        if most_pages is not None and self._ledger.sites.refused(self._job):  # no more pages are taken
+            pages = sum(each.use is Use.PAGE for each in found)
+            self.left_out[_MOST_PAGES] += pages
+            found = [each for each in found if each.use is not Use.PAGE] if pages else found
         fresh = [each for each in found if self._seen.add(each.fingerprint)]
         kept = [each for each in fresh if not self._conceals(each.url)]
         if len(kept) < len(fresh):  # the server has sent a secret back to us; it must not be stored
             self.left_out["holds a secret of the manifest"] += len(fresh) - len(kept)
+        if page is not None and page.moved_to is not None:
+            page = replace(page, moved_to=self.shown(page.moved_to))
         if page is None and not kept:
             return
         self.uncommitted += 1
         self._ledger.sites.record(self._job, page, kept, most_pages=most_pages, done=self._committed)
 
-    def claim(self, target: str, owner: str) -> str:
-        """The target, or another name for it where it belongs to another URL."""
-        for name in (target, apart(target, owner)):
-            if self._ledger.claim_target(fold(name), self._job, owner, name) is None:
+    def claim(self, target: str, owner: Page) -> str:
+        """The target, or another name for it where it, or a folder on the way, belongs to another URL.
+
+        ``owner`` has the key and the fingerprint of the URL that it is for, and the target that an earlier
+        run gave it: that one is kept if it is one for ``target``.
+        """
+        if owner.target is not None and akin(owner.target, target) and self._take(owner.target, owner):
+            return owner.target
+        target = self._names.below(target)
+        for name in (target, apart(target, owner.key)):
+            if self._take(name, owner):
                 return name
-        return apart(target, f"{owner}\0{target}")
+        return apart(target, f"{owner.key}\0{target}")
+
+    def _take(self, name: str, owner: Page) -> bool:
+        if self._names.belongs(name, owner.fingerprint) or self._files.is_folder(name):
+            return False
+        return self._ledger.claim_target(fold(name), self._job, owner.key, name) is None
+
+    def shown(self, text: str) -> str:
+        """The text without any secret of the manifest."""
+        return self._redact(text) if self._conceals(text) else text
+
+    def without_secrets(self, url: str) -> str:
+        """The URL without any secret of the manifest, or what looks like one."""
+        return self._redact(url)
 
     def known(self, page: Page) -> Known | None:
         """What the ledger knows of the page's task and its file."""
@@ -115,11 +153,22 @@ class JobSite:
     def notes(self) -> list[str]:
         """What was not followed, and why, as sentences."""
         if refused := self._ledger.sites.refused(self._job):
-            self.left_out["limit_reached: max_pages"] += refused
-        return [f"{reason} ({count:,} links)" for reason, count in self.left_out.most_common()]
+            self.left_out[_MOST_PAGES] += refused
+        return [
+            f"{reason} ({count:,} link{'' if count == 1 else 's'})"
+            for reason, count in self.left_out.most_common()
+        ]
+
+    async def keep_up(self) -> None:
+        """Wait while the ledger is far behind, and give others their turn in any case."""
+        await asyncio.sleep(0)
+        while self.uncommitted > _MOST_BEHIND:
+            self._caught_up.clear()
+            await self._caught_up.wait()
 
     def _committed(self) -> None:
         self.uncommitted -= 1
+        self._caught_up.set()
         self._grown()
 
 
@@ -161,7 +210,7 @@ class Growth:
             self._after = self._read[-1].place
         queued = self._read.popleft()
         if (url := self._secret.get(queued.found.fingerprint)) is not None:
-            queued = replace(queued, found=replace(queued.found, url=url))
+            queued = replace(queued, secret=url)
         try:
             return self._growth.task(queued)
         except TaskError as error:

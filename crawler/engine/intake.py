@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from crawler.engine.admitted import Admitted, Bench
@@ -23,7 +23,7 @@ from crawler.policy import urls
 from crawler.policy.frontier import Frontier
 
 # How many tasks the reader takes from one job before it looks at the next and lets the loop breathe.
-READ_AHEAD = 64
+READ_AHEAD = 128
 # The frontier holds this many times the ready queue's bound, so that the hosts behind a slow one in
 # the file are seen; memory is bounded by it and not by the manifest.
 FRONTIER_FACTOR = 4
@@ -113,6 +113,8 @@ class Intake:
     def cut(self, run: JobRun, bound: str) -> None:
         """The job's budget is spent: nothing more of it is read or begun."""
         run.cut, run.source = bound, None
+        for _ in self._frontier.take_out(lambda waiting: waiting.run is run and waiting.errand is None):
+            run.open -= 1
         self.look_at(run)
 
     def look_at(self, run: JobRun) -> None:
@@ -140,11 +142,18 @@ class Intake:
         job_type = bench.types[job.type]
         if isinstance(job_type, Growing):
             run.site = JobSite(
-                job.name, bench.ledger, bench.conceals, lambda: self._grown(run), bench.open_archive
+                job.name,
+                bench.ledger,
+                bench.files,
+                bench.conceals,
+                bench.redact,
+                lambda: self._grown(run),
+                bench.open_archive,
             )
+            run.reached = False  # what a page that failed leads to was never come to
             growth = Growth(job_type.begin(job), job.name, bench.ledger, bench.redact)
             for misfit in growth.plant():
-                self._take_in(run, misfit)
+                self._take_in(run, [misfit])
             run.source = growth
         else:
             run.source = iter(job_type.tasks(job, bench.sources))
@@ -175,16 +184,13 @@ class Intake:
             else:
                 run.source = None
             self.look_at(run)
-        for item in found:
-            self._take_in(run, item)
+        self._take_in(run, [item for item in found if not isinstance(item, Fetch)])
+        if found and isinstance(found[-1], Fetch):
+            self._fetch(run, found[-1])
 
-    def _take_in(self, run: JobRun, item: Task | Misfit | Fetch) -> None:
-        if isinstance(item, Fetch):
-            self._fetch(run, item)
-            return
-        run.open += 1
-        task = self._settler.admit(run, item)
-        if task is not None:
+    def _take_in(self, run: JobRun, items: Sequence[Task | Misfit]) -> None:
+        run.open += len(items)
+        for task in self._settler.admit(run, items):
             admitted = Admitted(self._as_host_wants(task), run)
             self._mirrors.begin(admitted)
             self.admit(admitted)
@@ -208,7 +214,7 @@ class Intake:
         def fetched(misfit: Misfit | None) -> None:
             run.resting = False
             if misfit is not None:
-                self._take_in(run, misfit)
+                self._take_in(run, [misfit])
             self._woken.set()
 
         fetch_rows(run, item, self._errands, fetched, again=not self._bench.continues)

@@ -17,8 +17,9 @@ from crawler.engine.jobs import JobRun, JobTable
 from crawler.engine.manners import Manners, given_up_result
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
+from crawler.engine.second_core import SecondCore
 from crawler.engine.settle import Settler
-from crawler.events import TaskRetried
+from crawler.events import RunStopping, TaskRetried
 from crawler.job_types.base import Tools
 from crawler.model import ErrorClass, Outcome, Result
 from crawler.net.traffic import TRAFFIC, Traffic
@@ -42,7 +43,7 @@ class Engine:
         self._over = asyncio.Event()
         self._working: dict[asyncio.Task[None], Admitted] = {}
         self._beside: set[asyncio.Task[None]] = set()  # jobs that conclude, hosts that are given up
-        self._settler = Settler(bench, self._task_ended)
+        self._settler = Settler(bench, self._task_fails, self._task_ended)
         self._manners = Manners(bench, self._host_given_up)
         self._frontier = self._manners.frontier
         self._holding = Holding(self._frontier, bench.monotonic, self._wake_feeder.set)
@@ -57,6 +58,7 @@ class Engine:
             self._wake_feeder.set,
             self._job_ended,
         )
+        self._second_core = SecondCore()
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self.stopping: str | None = None
         self.storage_failed: str | None = None
@@ -76,7 +78,11 @@ class Engine:
                 await self._rest(workers)
         finally:
             await _end([over, *loops, *workers, *self._beside])
+            await self._second_core.close()
         self._manners.keep()
+        for run in self._table:
+            if run.site is not None:
+                await run.site.close()
         await self._settler.rest()
         if self.bug is not None:
             raise self.bug
@@ -97,6 +103,8 @@ class Engine:
 
     def _spend_out(self, bound: str) -> None:
         self.budget = self.budget or bound
+        if self.stopping is None:
+            self._bench.emit(RunStopping(time=self._bench.wall(), reason=bound))
         self.stop(bound)
 
     def _start_jobs(self) -> None:
@@ -182,6 +190,7 @@ class Engine:
             once=self._once.get,
             site=admitted.run.site,
             sitemaps=self._intake.robots.sitemaps,
+            aside=self._second_core,
         )
         errand = admitted.errand
         perform = errand.perform if errand is not None else bench.types[admitted.run.job.type].perform
@@ -261,10 +270,11 @@ class Engine:
         admitted.run.open -= 1
         self._intake.look_at(admitted.run)
 
+    def _task_fails(self, run: JobRun) -> None:
+        self._budgets.failed(run)
+
     def _task_ended(self, run: JobRun, outcome: Outcome) -> None:
         run.open -= 1
-        if outcome is Outcome.FAILED:
-            self._budgets.failed(run)
         self._intake.look_at(run)
 
     def _job_ended(self, run: JobRun) -> None:
@@ -284,6 +294,7 @@ class Engine:
     def _close_job(self, run: JobRun) -> None:
         if run.cut is not None:
             self.budget = self.budget or f"{run.cut} of job {run.job.name}"
+            run.notes.append(f"limit_reached: {run.cut} of the job; run again to continue")
         self._settler.end_job(run)
         self._start_jobs()
 

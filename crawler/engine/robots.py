@@ -20,7 +20,8 @@ from crawler.policy.hosts import HostRules
 from crawler.policy.robots import MOST_BYTES, RobotsAnswer, RobotsRules, robots_mode
 from crawler.store.hosts import Hosts
 
-KEPT = 1024  # origins in memory; what else is known is in the ledger
+KEPT = 1024  # origins in memory, and bytes of their rules; what else is known is in the ledger
+KEPT_BYTES = 16 * 1024 * 1024
 ASK_AGAIN = 600.0  # seconds after which an origin whose robots.txt could not be fetched is asked again
 _DEFAULT_AGENT = f"crawler/{__version__}"
 
@@ -30,6 +31,7 @@ class _Known:
     rules: RobotsRules
     answer: RobotsAnswer
     fetched: float  # seconds since the epoch
+    why: Failure | None = None  # where nobody was reached
 
 
 class RobotsGate:
@@ -49,6 +51,7 @@ class RobotsGate:
         self._wall = wall
         self._ask_delay = ask_delay
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._bytes = 0  # of all bodies in it
 
     def waits(self, admitted: Admitted) -> bool:
         """Whether the task has been put aside until its origin's robots.txt is known."""
@@ -59,10 +62,10 @@ class RobotsGate:
         if self._find(origin) is not None:
             return False
         key = f"robots {origin}"
-        if not self._errands.wait(key, admitted):
-            self._ask(key, origin, admitted)
-            self._errands.wait(key, admitted)
-        return True
+        if self._errands.wait(key, admitted):
+            return True
+        self._ask(key, origin, admitted)
+        return self._errands.wait(key, admitted)  # a host that was given up has answered for it already
 
     def refused(self, admitted: Admitted) -> Result | None:
         """How the task ends if robots.txt, which is known, keeps it from being sent."""
@@ -80,7 +83,7 @@ class RobotsGate:
         if verdict.allowed:
             return None
         if known.answer.status == "unreachable":
-            return _failed(ErrorClass.ROBOTS_UNREACHABLE, f"{origin}: {verdict.rule}", retryable=True)
+            return _unreachable(origin, verdict.rule, known.why)
         if mode is Robots.SKIP:
             return Result(outcome=Outcome.SKIPPED, note=verdict.rule)
         return _failed(ErrorClass.ROBOTS, verdict.rule, retryable=False)
@@ -111,11 +114,13 @@ class RobotsGate:
             return known if 0 <= now - known.fetched < ASK_AGAIN else None
         return known if known.answer.fresh(known.fetched, now) else None
 
-    def _keep(self, origin: str, answer: RobotsAnswer, fetched: float) -> _Known:
-        known = self._known[origin] = _Known(RobotsRules(answer), answer, fetched)
-        self._known.move_to_end(origin)
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
+    def _keep(self, origin: str, answer: RobotsAnswer, fetched: float, why: Failure | None = None) -> _Known:
+        before = self._known.pop(origin, None)
+        known = self._known[origin] = _Known(RobotsRules(answer), answer, fetched, why)
+        self._bytes += len(answer.body) - (0 if before is None else len(before.answer.body))
+        while len(self._known) > KEPT or (self._bytes > KEPT_BYTES and len(self._known) > 1):
+            _, forgotten = self._known.popitem(last=False)
+            self._bytes -= len(forgotten.answer.body)
         return known
 
     def _ask(self, key: str, origin: str, admitted: Admitted) -> None:
@@ -129,6 +134,7 @@ class RobotsGate:
             proxy=asked.proxy,
             timeouts=asked.timeouts,
             identity=True,
+            named_by=asked.named_by,
         )
         fetched: list[RobotsAnswer] = []
 
@@ -140,7 +146,7 @@ class RobotsGate:
         def ended(result: Result) -> None:
             answer = fetched[-1] if fetched and result.failure is None else RobotsAnswer.of(None)
             now = self._wall()
-            self._keep(origin, answer, now)
+            self._keep(origin, answer, now, result.failure)
             if answer.status != "unreachable":
                 self._hosts.keep_robots(
                     RobotsFile(origin=origin, fetched=now, status=answer.status, body=answer.body)
@@ -184,6 +190,14 @@ async def _answer(task: Task, tools: Tools) -> RobotsAnswer:
 
 def _agent(request: Request) -> str:
     return next((value for name, value in request.headers if name.lower() == "user-agent"), _DEFAULT_AGENT)
+
+
+def _unreachable(origin: str, rule: str, why: Failure | None) -> Result:
+    """Without its robots.txt nothing of the origin is asked for; where none may be asked, that is it."""
+    if why is not None and why.kind is ErrorClass.BLOCKED_ADDRESS:
+        return Result(outcome=Outcome.FAILED, failure=why)
+    reason = "" if why is None else f" ({why.message})"
+    return _failed(ErrorClass.ROBOTS_UNREACHABLE, f"{origin}: {rule}{reason}", retryable=True)
 
 
 def _failed(kind: ErrorClass, message: str, *, retryable: bool) -> Result:

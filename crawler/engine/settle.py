@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from itertools import repeat
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import bug
 from crawler.engine.jobs import JobRun
 from crawler.events import JobFinished, TaskFinished
-from crawler.job_types.base import Misfit
+from crawler.job_types.base import Keeping, Misfit
 from crawler.model import Checkpoint, ErrorClass, Failure, Known, Outcome, Result, Task
 from crawler.policy.owning import with_own_target, without_secrets_in_key
 from crawler.policy.rounds import Standing, standing
 from crawler.store.records import TaskRecord
+
+Kept = tuple[int, Admitted, Result]
+"""The ledger's row of a task whose file is good as it is, the task, and how it ends."""
 
 MOST_BEHIND = 1000  # ends that may wait for the ledger's commit; a crash forgets no more
 
@@ -23,11 +27,15 @@ MOST_BEHIND = 1000  # ends that may wait for the ledger's commit; a crash forget
 class Settler:
     """Asks the ledger about each task that comes in, and records each that ends.
 
-    ``ended`` is called once a task's record is committed; only then is it counted and told.
+    ``fails`` is called at once when a task has failed, for a budget that waits for the ledger is overspent;
+    ``ended`` once a task's record is committed; only then is it counted and told.
     """
 
-    def __init__(self, bench: Bench, ended: Callable[[JobRun, Outcome], None]) -> None:
+    def __init__(
+        self, bench: Bench, fails: Callable[[JobRun], None], ended: Callable[[JobRun, Outcome], None]
+    ) -> None:
         self._bench = bench
+        self._fails = fails
         self._ended = ended
         self._behind = 0  # ends that are queued for the ledger
         self._room = asyncio.Event()
@@ -38,25 +46,36 @@ class Settler:
         """Ask the ledger, once, what it will have to be asked of each of the job's tasks."""
         ledger, name = self._bench.ledger, run.job.name
         run.remembered = ledger.remembers(name)
+        job_type = self._bench.types[run.job.type]
+        run.already = job_type.already if isinstance(job_type, Keeping) else None
         run.reached = not self._bench.intent.retry_failed or ledger.reached(name)
 
-    def admit(self, run: JobRun, item: Task | Misfit) -> Task | None:
-        """The task as it is to be attempted; ``None`` if it ended here and now."""
-        if isinstance(item, Misfit):
-            self._settle_misfit(run, item)
-            return None
-        task = self._with_own_target(run, without_secrets_in_key(item, self._bench.redact))
-        if task is None:
-            return None
-        known = self._bench.ledger.find(task.job, task.key) if run.remembered else None
+    def admit(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
+        """The tasks as they are to be attempted, without those that ended here and now."""
+        tasks = [task for item in items if (task := self._owned(run, item)) is not None]
+        memories: Iterable[Known | None] = repeat(None)
+        if run.remembered and tasks:
+            memories = self._bench.ledger.find_all(run.job.name, [task.key for task in tasks])
+        left: list[Task] = []
+        kept: list[Kept] = []
+        for task, known in zip(tasks, memories, strict=False):
+            if (todo := self._judged(run, task, known, kept)) is not None:
+                left.append(todo)
+        if kept:
+            self._keep(kept)
+        return left
+
+    def _judged(self, run: JobRun, task: Task, known: Known | None, kept: list[Kept]) -> Task | None:
+        """The task with what it may rely on; ``None`` if it ended, in ``kept`` if its file is good."""
         match standing(known, self._bench.intent, job_reached=run.reached):
             case Standing.DO:
-                return replace(task, known=self._usable(task, known)) if known else task
+                return task if known is None else self._to_do(run, task, self._usable(task, known), kept)
             case Standing.LEAVE:
                 run.open -= 1
             case Standing.CARRY:
                 assert known is not None
-                if task.target is not None and not self._bench.files.is_intact(known):
+                has_file = task.target is not None or (run.site is not None and known.target is not None)
+                if has_file and not self._bench.files.is_intact(known):
                     return replace(task, known=self._usable(task, known))
                 assert known.outcome is not None
                 self._deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
@@ -64,22 +83,51 @@ class Settler:
                 self.settle(Admitted(task, run), unanswered(task))
         return None
 
+    def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
+        result = None if run.already is None else run.already(task, known, self._bench.files)
+        if result is None:
+            return replace(task, known=known)
+        if known.row is not None and known.url == task.url and result.outcome is Outcome.UNCHANGED:
+            kept.append((known.row, Admitted(task, run), result))
+        else:
+            self.settle(Admitted(task, run), result)
+        return None
+
+    def _keep(self, kept: list[Kept]) -> None:
+        """Record many that are unchanged without an attempt; count and tell them once that is committed."""
+
+        def told() -> None:
+            for _, admitted, result in kept:
+                self._deliver(admitted, result, 0.0)
+
+        rows = [(row, admitted.task.ordinal) for row, admitted, _ in kept]
+        self._bench.ledger.keep(rows, self._bench.wall(), self._queued(len(kept), told))
+
     def _usable(self, task: Task, known: Known) -> Known:
         """What of the ledger's memory this run may rely on: with ``--force`` only that a file is ours.
 
         The ledger holds URLs redacted, so they are compared so.
         """
-        for request in (task.request, *task.mirrors):
-            if known.url == self._bench.redact(request.url):
-                known = replace(known, url=request.url)
-                break
+        if known.url != task.url:
+            for request in (task.request, *task.mirrors):
+                if known.url == self._bench.redact(request.url):
+                    known = replace(known, url=request.url)
+                    break
         if not self._bench.intent.force:
             return known
         return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
 
-    def _with_own_target(self, run: JobRun, task: Task) -> Task | None:
+    def _owned(self, run: JobRun, item: Task | Misfit) -> Task | None:
         """The task with a target that is its own; ``None`` if it ended, for there is none."""
-        task, twice = with_own_target(task, self._bench.ledger.claim_target)
+        if isinstance(item, Misfit):
+            if run.cut is None:
+                self._settle_misfit(run, item)
+            else:
+                run.open -= 1  # the run that goes on will come to it
+            return None
+        task, twice = with_own_target(
+            without_secrets_in_key(item, self._bench.redact), self._bench.ledger.claim_target
+        )
         if twice is None:
             return task
         self.settle(Admitted(task, run), Result(outcome=Outcome.FAILED, failure=twice))
@@ -113,16 +161,19 @@ class Settler:
             retryable=failure.retryable if failure else False,
             finished=bench.wall(),
         )
-        self._record(record, partial(self._deliver, admitted, result, seconds))
+        bench.ledger.settle(record, self._queued(1, partial(self._deliver, admitted, result, seconds)))
+        if result.outcome is Outcome.FAILED:
+            self._fails(admitted.run)
 
-    def _record(self, record: TaskRecord, told: Callable[[], None]) -> None:
-        self._behind += 1
+    def _queued(self, count: int, told: Callable[[], None]) -> Callable[[], None]:
+        """What is to be called once so many ends are committed: they are behind no more, and ``told``."""
+        self._behind += count
         if self._behind >= MOST_BEHIND:
             self._room.clear()
-        self._bench.ledger.settle(record, partial(self._recorded, told))
+        return partial(self._committed, count, told)
 
-    def _recorded(self, told: Callable[[], None]) -> None:
-        self._behind -= 1
+    def _committed(self, count: int, told: Callable[[], None]) -> None:
+        self._behind -= count
         if self._behind <= MOST_BEHIND // 2:
             self._room.set()
         told()
@@ -145,7 +196,8 @@ class Settler:
             finished=bench.wall(),
         )
         result = Result(outcome=Outcome.FAILED, failure=misfit.failure)
-        self._record(record, partial(self._deliver_misfit, run, misfit, result))
+        bench.ledger.settle(record, self._queued(1, partial(self._deliver_misfit, run, misfit, result)))
+        self._fails(run)
 
     def _deliver(self, admitted: Admitted, result: Result, seconds: float) -> None:
         task, run = admitted.task, admitted.run
@@ -194,8 +246,12 @@ class Settler:
 
     def broken_source(self, run: JobRun, error: Exception) -> None:
         """The job's own expansion raised: a bug, told as one failed task; the job's others go on."""
+        self.concluded_badly(run, bug(error))
+
+    def concluded_badly(self, run: JobRun, failure: Failure) -> None:
+        """Something of the job failed that is none of its tasks; it is told as one more."""
         run.open += 1
-        misfit = Misfit(job=run.job.name, ordinal=run.counts.tasks + run.open, url="", failure=bug(error))
+        misfit = Misfit(job=run.job.name, ordinal=run.counts.tasks + run.open, url="", failure=failure)
         self._settle_misfit(run, misfit)
 
     def leave_out(self, run: JobRun, reason: str) -> None:

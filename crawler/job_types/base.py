@@ -14,6 +14,7 @@ from crawler.model import (
     Known,
     Outcome,
     Request,
+    Result,
     RetryRule,
     Row,
     Saved,
@@ -129,7 +130,10 @@ class Site(Protocol):
     """What one growing job has found and remembers; all of it survives the run."""
 
     def page(self, fingerprint: int) -> Page | None:
-        """What is remembered of a URL from earlier rounds or runs."""
+        """What is remembered of a URL."""
+
+    def earlier(self, fingerprint: int) -> Page | None:
+        """The same, but ``None`` at once where earlier runs left nothing of any page of the job."""
 
     def knows(self, fingerprint: int) -> bool:
         """Whether the URL was recorded in this run already; ``False`` may only mean that it must be asked."""
@@ -137,17 +141,24 @@ class Site(Protocol):
     def found(self, fingerprints: Sequence[int]) -> Sequence[Found]:
         """Those of the URLs that were found before, in this round or the last one."""
 
-    def same_body(self, digest: str) -> Page | None:
-        """A page whose archived body has this sha256."""
-
     def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
         """Write down what a URL is and what it led to; each URL is taken once, PAGEs up to ``most_pages``.
 
         To be called before the page's file gets its name: what is named was recorded.
         """
 
-    def claim(self, target: str, owner: str) -> str:
-        """The target, or another name for it where it belongs to another URL."""
+    def claim(self, target: str, owner: Page) -> str:
+        """The target, or another name for it where it, or a folder on the way, belongs to another URL.
+
+        ``owner`` has the key and the fingerprint of the URL that it is for, and the target that an earlier
+        run gave it: that one is kept if it is one for ``target``.
+        """
+
+    def shown(self, text: str) -> str:
+        """The text without any secret of the manifest."""
+
+    def without_secrets(self, url: str) -> str:
+        """The URL without any secret of the manifest, or what looks like one."""
 
     moved: int  # bytes of bodies in this round
 
@@ -156,6 +167,9 @@ class Site(Protocol):
 
     async def archive(self, rules: WarcRules) -> Archive:
         """The job's archive, opened at the first call; the engine closes it."""
+
+    async def keep_up(self) -> None:
+        """Wait while the ledger is far behind with what was recorded."""
 
     def leave_out(self, reason: str, count: int = 1) -> None:
         """Count what was not followed, and why; the job's end tells it."""
@@ -168,6 +182,28 @@ class Site(Protocol):
 
     def named(self, key: str) -> None:
         """A file that is nobody's task, opened under this key, has its name."""
+
+
+class Aside(Protocol):
+    """Does pure work on another core, where there is one and enough to do."""
+
+    def ready(self) -> bool:
+        """Whether ``run`` would have its work done elsewhere; to be asked before each piece of work."""
+
+    async def run(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """What ``work(*arguments)`` gives or raises; all of it is pickled, ``work`` itself only once."""
+
+
+class NowhereElse:
+    """Implements ``Aside`` where there is no other core to be had."""
+
+    def ready(self) -> bool:
+        """Never."""
+        return False
+
+    async def run(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """Here and now."""
+        return work(*arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +223,7 @@ class Tools:
     once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
     site: Site | None = None  # of a job that grows
     sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
+    aside: Aside = field(default_factory=NowhereElse)
 
 
 class JobType(Protocol):
@@ -214,6 +251,17 @@ class Growth(Protocol):
 
     def task(self, queued: Queued) -> Task:
         """The task of a found URL. Raises ``TaskError``."""
+
+
+@runtime_checkable
+class Keeping(JobType, Protocol):
+    """A job type of which some tasks need no attempt."""
+
+    def already(self, task: Any, known: Known, files: Files) -> Result | None:
+        """How the task ends by what the ledger knows and what is there; ``None`` if it needs an attempt.
+
+        Sends nothing and never waits; ``perform`` would come to the same.
+        """
 
 
 @runtime_checkable

@@ -50,8 +50,6 @@ class Crawl:
         following = self._following(task.rules, task.seeds, tools)
         if task.found.use is Use.SITEMAP:
             return await read_listing(task, tools, following)
-        if task.found.depth == 0:
-            following.scope.add_seed(task.found.url)  # a start URL may have been moved here
         return await Visit(task, tools, following).run()
 
     async def conclude(self, job: Job, tools: Tools) -> Sequence[str]:
@@ -63,7 +61,7 @@ class Crawl:
             following = self._following(rules, crawling.seed_urls, tools)
             await Converter(job, site, tools, following).convert()
         if rules.extract is not None:
-            await write_extracted(job, rules.extract, site, tools)
+            await write_extracted(job, rules.extract, site, tools, overwrite=rules.overwrite)
         return ()
 
     def _following(self, rules: CrawlRules, seeds: tuple[str, ...], tools: Tools) -> Following:
@@ -71,7 +69,8 @@ class Crawl:
         assert tools.site is not None
         following = self._followings.get(tools.site)
         if following is None:
-            following = self._followings[tools.site] = Following(rules, seeds)
+            following = self._followings[tools.site] = Following(rules)
+        following.begin_at(seeds)
         return following
 
 

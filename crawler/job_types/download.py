@@ -30,9 +30,10 @@ from crawler.job_types.spec import (
     SumsSpec,
 )
 from crawler.job_types.sums import listed_checksum
-from crawler.model import Pairs, Request, Result, Row, Task, Timeouts
+from crawler.model import Known, Pairs, Request, Result, Row, Task, Timeouts
 from crawler.policy import urls
 from crawler.policy.names import safe_target
+from crawler.store.files import Files
 from crawler.syntax.fields import HeaderMap, HttpUrl, Size, TextField, header_pairs
 from crawler.syntax.template import Text, text
 
@@ -135,10 +136,16 @@ class Download:
         """The rows may be a file that an earlier job makes."""
         return rows_to_come(job, job.spec.rows)
 
+    def already(self, task: DownloadTask, known: Known, files: Files) -> Result | None:
+        """With ``refresh: never`` the file that we have is good."""
+        if task.rules.refresh == "never" and files.is_intact(known):
+            return kept(task, known)
+        return None
+
     async def perform(self, task: DownloadTask, tools: Tools) -> Result:
         """Fetch the file, or find that the one we have is still good."""
-        if task.rules.refresh == "never" and task.known is not None and tools.files.is_intact(task.known):
-            return kept(task, task.known)
+        if task.known is not None and (result := self.already(task, task.known, tools.files)) is not None:
+            return result
         refuse_foreign(tools.files, task, overwrite=task.rules.overwrite)
         if task.sums is not None:
             task = replace(task, checksum=await listed_checksum(task, tools))

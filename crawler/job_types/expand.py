@@ -188,6 +188,8 @@ def requestable(found: str, schemes: frozenset[str] = urls.HTTP_SCHEMES) -> tupl
 
     Raises ``TemplateFailed`` for what cannot be requested.
     """
+    if schemes is urls.HTTP_SCHEMES and urls.plain(found):
+        return found, None
     if (problem := urls.problem(found, schemes)) is not None:
         raise TemplateFailed(f"{_shown(found)}: {problem}")
     url = urls.wire(found)

@@ -58,14 +58,14 @@ class OneStream:
             received += count
             gauge.add(count)
             await part.filled(count)
-            self._save_if_due()
+            await self._save_if_due()
         return received
 
     async def _take(self, piece: bytes) -> None:
         await self._part.write(piece)
-        self._save_if_due()
+        await self._save_if_due()
 
-    def _save_if_due(self) -> None:
+    async def _save_if_due(self) -> None:
         """Begin to save what has come in; the transfer goes on meanwhile."""
         if self._version is None:
             return
@@ -77,6 +77,8 @@ class OneStream:
             if not self._saving.done():
                 return
             self._saving.result()
+        if not much:  # so slow that it would wait in memory for a whole block
+            await self._part.hand_over()
         self._saved_at, self._saved_at_offset = now, self._part.offset
         self._saving = asyncio.create_task(self._save())
 

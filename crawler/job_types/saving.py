@@ -67,7 +67,7 @@ def kept(task: Task, known: Known, response: Response | None = None) -> Result:
     return Result(
         outcome=Outcome.UNCHANGED,
         status=response.status if response else None,
-        saved=_saved(known),
+        saved=saved_of(known),
         etag=headers.get("ETag") or known.etag,
         last_modified=headers.get("Last-Modified") or known.last_modified,
         note=_note(task, unverified=False) if response else None,
@@ -88,7 +88,7 @@ async def _same_as_before(part: PartFile, known: Known, files: Files) -> Saved |
     except BaseException:
         await part.keep()
         raise
-    return _saved(known) if same else None
+    return saved_of(known) if same else None
 
 
 def _origin(task: Task, response: Response | None) -> Origin:
@@ -96,7 +96,8 @@ def _origin(task: Task, response: Response | None) -> Origin:
     return Origin(task.asked.url, headers.get("ETag"), headers.get("Last-Modified"))
 
 
-def _saved(known: Known) -> Saved | None:
+def saved_of(known: Known) -> Saved | None:
+    """The file that the ledger knows, if it knows one."""
     if known.target is None or known.size is None or known.mtime_ns is None or known.sha256 is None:
         return None
     return Saved(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import TYPE_CHECKING
 
 from crawler import __version__
 from crawler.crawled import Found, HostFacts, Queued, Use
@@ -21,10 +21,14 @@ from crawler.policy.host_rule import HostRule
 from crawler.policy.hosts import HostRules
 from crawler.policy.limits import Limits
 from crawler.policy.robots import RobotsAnswer, RobotsRules, robots_mode
-from crawler.store.reader import Reader
 from crawler.store.records import TaskRecord, Undone
 
+if TYPE_CHECKING:
+    from crawler.store.reader import Reader
+
 _AS_IT_IS = CanonicalRules(dropped=(), sessions=())  # a list means every parameter that it spells out
+
+CRAWL = "crawl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Explainer:
         """Reads each job's rows up to the first that is this URL. Raises ``StorageFailed``."""
         listed = self._listed(_Sought(url))
         answers = [
-            self._crawled(job, url) if job.type == "crawl" else listed.get(job.name, _no(job))
+            self._crawled(job, url) if job.type == CRAWL else listed.get(job.name, _no(job))
             for job in self._manifest.jobs
         ]
         slot = urls.slot(url)
@@ -92,18 +96,18 @@ class Explainer:
             rules=tuple(self._rules.fitting(slot)),
             known=None if self._reader is None else self._reader.host(key),
         )
-        return Explanation(url, tuple(map(self._with_memory, answers)), host)
+        return Explanation(url, tuple(self._with_memory(answer, url) for answer in answers), host)
 
     def _listed(self, sought: _Sought) -> dict[str, Answer]:
         """What the jobs that hold lists have of the URL, by job."""
         answers: dict[str, Answer] = {}
         for foreseen in self._preview:
             job = foreseen.job
-            found = None if job.type == "crawl" else sought.answer(foreseen)
-            if found is not None:
-                answers[job.name] = found
-            if found is not None or job.type == "crawl":
-                if found is None or found.fetches is not None:
+            if job.type == CRAWL:
+                self._preview.leave(job)
+            elif (answer := sought.answer(foreseen)) is not None:
+                answers[job.name] = answer
+                if answer.fetches is not None:
                     self._preview.leave(job)
         return answers
 
@@ -121,7 +125,8 @@ class Explainer:
             found = Found(form, mark, Use.PAGE, depth=0 if form in begun.seed_urls else 1)
             depth = "" if found.depth == 0 else ", if a page that it fetches links to it"
         else:
-            depth = f", found {found.depth} links from a start URL"
+            links = "1 link" if found.depth == 1 else f"{found.depth:,} links"
+            depth = f", found {links} from a start URL" if found.depth else ""
         verdict = scope_of(job).decide(form, found.depth, requisite=found.use is Use.REQUISITE)
         if not verdict.allowed:
             return Answer(job=job, fetches=False, why=verdict.rule)
@@ -133,40 +138,42 @@ class Explainer:
         kept = None if self._reader is None else self._reader.page_target(job.name, mark)
         return Answer(job=job, fetches=True, why=why, task=task, target=kept or task.layout)
 
-    def _with_memory(self, answer: Answer) -> Answer:
+    def _with_memory(self, answer: Answer, url: str) -> Answer:
         """With robots.txt and the ledger's knowledge of the task."""
         task, reader = answer.task, self._reader
         if task is None:
             return answer
         known = None if reader is None else reader.task(task.job, task.key)
         undone = None if reader is None else reader.begun(task.job, task.key)
-        return replace(answer, robots=self._robots(task), record=known, undone=undone)
+        robots, allowed = self._robots(task, url)
+        if not allowed:
+            answer = replace(answer, fetches=False, why=f"{answer.why}, but robots.txt forbids it")
+        return replace(answer, robots=robots, record=known, undone=undone)
 
-    def _robots(self, task: Task) -> str:
-        said = self._rules.limits(task.slot, gentle=task.gentle).robots
+    def _robots(self, task: Task, url: str) -> tuple[str, bool]:
+        """What robots.txt said when it was asked for last, and whether it lets the task through."""
+        slot, origin = urls.slot(url), urls.origin(url)
+        said = self._rules.limits(slot, gentle=task.gentle).robots
         if robots_mode(task.robots, said) is Robots.IGNORE:
-            return "robots.txt does not count: `robots` is not set for it"
-        origin = urls.origin(task.url)
+            return "robots.txt does not count: nothing says `robots: true`", True
         file = None if self._reader is None else self._reader.robots(origin)
         if file is None:
-            return f"robots.txt of {origin} was not asked for yet"
+            return f"robots.txt of {origin} was not asked for yet", True
         answer = RobotsAnswer("allow" if file.status == "allow" else "rules", file.body)
-        rules = self._rules.request(task.slot, task.job)
+        rules = self._rules.request(slot, task.job)
         asked = task.request if rules is None else rules.over(task.request)
-        agent = next(
-            (v for name, v in asked.headers if name.lower() == "user-agent"), f"crawler/{__version__}"
-        )
-        verdict = RobotsRules(answer).verdict(task.url, agent)
-        old = (
-            "" if answer.fresh(file.fetched, self._now) else "; it is more than a day old and asked for again"
-        )
-        return f"{verdict.rule}{old}"
+        agents = [value for name, value in asked.headers if name.lower() == "user-agent"]
+        verdict = RobotsRules(answer).verdict(url, agents[0] if agents else f"crawler/{__version__}")
+        if answer.fresh(file.fetched, self._now):
+            return verdict.rule, verdict.allowed
+        return f"{verdict.rule}; that is more than a day old and will be asked for again", True
 
 
 class _Sought:
     """One URL in the forms in which a list may write it."""
 
     def __init__(self, url: str) -> None:
+        self._slot = urls.slot(url)
         self._canonical = canonical(url, _AS_IT_IS)
         self._written = {url, urls.wire(url)}
 
@@ -179,6 +186,8 @@ class _Sought:
             if not item.url or not self._is(item.url):
                 return None
             return Answer(job=job, fetches=False, why="its entry cannot become a task", failure=item.failure)
+        if item.slot != self._slot and not item.mirrors:
+            return None  # most rows of a long list
         for place, request in enumerate((item.request, *item.mirrors)):
             if self._is(request.url):
                 what = f"it is a mirror of {item.url}" if place else "the job lists it"
@@ -215,19 +224,3 @@ def _no(job: Job) -> Answer:
 
 def _nth(ordinal: int) -> str:
     return f"its task number {ordinal + 1:,}"
-
-
-def sets(rule: HostRule) -> Iterator[str]:
-    """What a host rule says, in words; of headers and credentials the names alone."""
-    for name in ("concurrency", "rate", "burst", "delay", "bandwidth", "group", "robots"):
-        value = getattr(rule, name)
-        if value is not None:
-            yield f"{name} {value}"
-    yield from (f"header {name}" for name, _ in rule.headers)
-    yield from (name for name, _ in rule.request)
-    yield from (f"timeout.{name} {value}" for name, value in rule.timeouts)
-    yield from (f"retry.{name} {_shown(value)}" for name, value in rule.retry)
-
-
-def _shown(value: object) -> str:
-    return ", ".join(map(str, sorted(value))) if isinstance(value, frozenset) else str(value)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from types import TracebackType
 
 from crawler.job_types.base import Fetch, Job, JobType, Misfit, Sources
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Failure, Task
-from crawler.policy.owning import with_own_target, without_secrets_in_key
-from crawler.store.claims import Claims
+from crawler.policy.owning import Claim, with_own_target, without_secrets_in_key
 
 READ_AHEAD = 64  # taken from one job in turn, as the engine's reader does: who comes first keeps a target
 
@@ -26,22 +24,26 @@ class Foreseen:
 
 
 class Preview:
-    """One pass over all jobs, lazy as a run. Raises ``StorageFailed`` where reading breaks off."""
+    """One pass over all jobs, lazy as a run. Raises ``StorageFailed`` where reading breaks off.
 
-    def __init__(self, jobs: Sequence[Job], sources: Sources, redact: Callable[[str], str]) -> None:
+    ``claim`` takes a target for a task, as the ledger of a run does. ``taken_up`` tells by job and key
+    which tasks a run comes to; without it, to all.
+    """
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        sources: Sources,
+        redact: Callable[[str], str],
+        claim: Claim,
+        taken_up: Callable[[str, str], bool] | None = None,
+    ) -> None:
         self._jobs = jobs
         self._sources = sources
         self._redact = redact
-        self._claims = Claims()
+        self._claim = claim
+        self._taken_up = taken_up
         self._reading: dict[str, Iterator[Task | Misfit | Fetch]] = {}
-
-    def __enter__(self) -> Preview:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._claims.close()
 
     def __iter__(self) -> Iterator[Foreseen]:
         """A few of each job in turn; a job joins in once those that it needs were read to their end."""
@@ -70,16 +72,25 @@ class Preview:
         most = 1 if self._sources.may_block(job) else READ_AHEAD
         for item in islice(self._reading[job.name], most):
             most -= 1
-            yield self._foreseen(job, item)
+            foreseen = self._foreseen(job, item)
+            if not self._left(foreseen):
+                yield foreseen
             if job.name not in self._reading:
                 return
         if most:
             self.leave(job)
+
+    def _left(self, foreseen: Foreseen) -> bool:
+        """Whether the run passes the task over; what fails unsent fails again."""
+        task = foreseen.item
+        if self._taken_up is None or foreseen.failure is not None or not isinstance(task, Task):
+            return False
+        return not self._taken_up(task.job, task.key)
 
     def _foreseen(self, job: Job, item: Task | Misfit | Fetch) -> Foreseen:
         if isinstance(item, Misfit):
             return Foreseen(job, item, item.failure)
         if isinstance(item, Fetch):
             return Foreseen(job, item)
-        task, failure = with_own_target(without_secrets_in_key(item, self._redact), self._claims.take)
+        task, failure = with_own_target(without_secrets_in_key(item, self._redact), self._claim)
         return Foreseen(job, task, failure)

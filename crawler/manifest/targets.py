@@ -15,8 +15,8 @@ from crawler.syntax.words import shown
 
 MAX_TASKS = 100_000  # two seconds' work; what lies beyond is caught when the second task opens its file
 
-# Spec fields that make tasks out of what does not stand in the manifest: rows, local files, links.
-_FROM_OUTSIDE = ("rows", "files", "start")
+# Spec fields that make tasks out of what does not stand in the manifest: rows, local files.
+_FROM_OUTSIDE = ("rows", "files")
 
 
 _Claim = tuple[str, Node]  # the job, and where the task is written
@@ -51,7 +51,7 @@ def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
             if isinstance(task, Misfit):
                 if not findings.holds(task.failure.message):
                     findings.add(_place(draft, task.ordinal), task.failure.message)
-            elif task.target is not None:
+            elif isinstance(task, Task) and task.target is not None:
                 _claim(draft, task, first, findings)
 
 

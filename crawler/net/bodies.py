@@ -32,10 +32,12 @@ class Upload(aiohttp.Payload):
         super().__init__(sources, content_type=content_type)
         self._sources = sources
         self._traffic = traffic
+        self._unsent = True
         self._size = sum(source.size for source in sources)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         """Send everything."""
+        self._unsent = True
         for source in self._sources:
             # aclosing: a file must not stay open when the sending is cancelled in the middle.
             async with aclosing(source.blocks()) as blocks:
@@ -47,13 +49,18 @@ class Upload(aiohttp.Payload):
         pace = self._traffic.pace
         if pace is None:
             await writer.write(block)
-            self._traffic.left()
+            self._told()
             return
         for start in range(0, len(block), LARGEST_PACED):
             piece = block[start : start + LARGEST_PACED]
             if (seconds := pace(len(piece))) > 0:
                 await asyncio.sleep(seconds)
             await writer.write(piece)
+            self._told()
+
+    def _told(self) -> None:
+        if self._unsent:
+            self._unsent = False
             self._traffic.left()
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:

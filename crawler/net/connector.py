@@ -97,7 +97,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             return connection
 
     async def reuse(self, key: ConnectionKey, exchange: Exchange) -> Connection | None:
-        """An idle connection, if there is one, for a request that may be sent again to any address."""
+        """An idle connection, if there is one, for a request that may be sent again."""
         while (connection := await self._get(key, [])) is not None:
             protocol = connection.protocol
             assert protocol is not None
@@ -105,6 +105,8 @@ class GuardedConnector(aiohttp.TCPConnector):
             if protocol.should_close:
                 connection.close()
                 continue
+            if exchange.checked.reach is not Reach.ANYWHERE:
+                _check_peer(connection, exchange)
             self._latest[protocol] = exchange
             self.requests += 1
             exchange.connected(protocol, self._loop.time())

@@ -8,13 +8,31 @@ import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
 from crawler.model import Timeouts
+from crawler.net.exchange import Exchange
 from crawler.net.watchdog import Pace
 
 LEAST = 4 << 20  # bytes still to come; what is less is here before the change of hands pays off
 PATIENCE = 1.0  # seconds after which a block is given as far as it is full, so that progress shows
 
 
-def held(content: aiohttp.StreamReader, handler: ResponseHandler) -> bytes:
+def take_over(
+    content: aiohttp.StreamReader, exchange: Exchange, length: int, timeouts: Timeouts, window: float
+) -> Intake | None:
+    """The intake of a plain body of ``length`` bytes, if that is worth it and the connection is well."""
+    handler = exchange.protocol
+    if (
+        length - content.total_bytes < LEAST
+        or exchange.traffic.pace is not None
+        or content.exception() is not None
+        or handler is None
+        or handler.transport is None
+        or handler.transport.is_closing()
+    ):
+        return None
+    return Intake(handler, content, length, timeouts, window, exchange.deadline)
+
+
+def _held(content: aiohttp.StreamReader, handler: ResponseHandler) -> bytes:
     """What aiohttp has read of the body so far; reading is paused after this."""
     pieces: list[bytes] = []
     while True:
@@ -29,22 +47,23 @@ def held(content: aiohttp.StreamReader, handler: ResponseHandler) -> bytes:
 class Intake(asyncio.BufferedProtocol):
     """Takes a connection from aiohttp in the middle of a body, and hands it back at the body's end.
 
-    Made when nothing is left in aiohttp's hands (``held``). The socket is read only while ``fill`` runs,
-    and never past the body. What becomes of the connection is told to aiohttp's ``handler`` too.
+    The socket is read only while ``fill`` runs, and never past the body. What becomes of the connection
+    is told to aiohttp's ``handler`` too.
     """
 
     def __init__(
         self,
         handler: ResponseHandler,
         content: aiohttp.StreamReader,
-        left: int,
+        length: int,
         timeouts: Timeouts,
         window: float,
         deadline: float | None,
     ) -> None:
-        """``left`` in bytes; ``window`` as ``Pace`` has it; ``deadline`` in loop time, by ``total``."""
+        """``length`` of the body in bytes; ``window`` as ``Pace`` has it; ``deadline`` in loop time."""
         assert handler.transport is not None
-        self.left = left
+        self._held = memoryview(_held(content, handler))  # given first
+        self._left = length - len(self._held)
         self.pace = Pace(timeouts.min_rate or 0.0, window, self._end)  # to be watched by whoever fills
         self._handler = handler
         self._content = content
@@ -67,11 +86,15 @@ class Intake(asyncio.BufferedProtocol):
         Returns the number of bytes: 0 at the body's end or the connection's. Raises what ended the
         connection, ``SocketTimeoutError``, ``TimeoutError`` (for ``total``) or ``TooSlow``.
         """
-        if self._ended or not self.left or self._transport.is_closing():
+        if self._held:
+            count = min(len(self._held), len(room))
+            room[:count], self._held = self._held[:count], self._held[count:]
+            return count
+        if self._ended or not self._left or self._transport.is_closing():
             if self._cause is not None:
                 raise self._cause
             return 0
-        self._room, self._filled = room[: self.left], 0
+        self._room, self._filled = room[: self._left], 0
         self._filling = self._loop.create_future()
         self._heard = self._loop.time()
         self._look_later(self._heard)
@@ -81,7 +104,7 @@ class Intake(asyncio.BufferedProtocol):
             await self._filling
         finally:
             self._stop()
-        if not self.left and not self._ended:
+        if not self._left and not self._ended:
             self._hand_back()
         if not self._filled and self._cause is not None:
             raise self._cause
@@ -94,7 +117,7 @@ class Intake(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """They are there."""
         self._filled += nbytes
-        self.left -= nbytes
+        self._left -= nbytes
         self.pace.received += nbytes
         self._heard = self._loop.time()
         if self._filled == len(self._room):

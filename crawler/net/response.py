@@ -11,7 +11,7 @@ import aiohttp
 from crawler.errors import ProtocolBroken
 from crawler.model import Timeouts
 from crawler.net.decoding import Decoder, decoder_for
-from crawler.net.direct import LEAST, Intake, held
+from crawler.net.direct import Intake, take_over
 from crawler.net.exchange import Exchange
 from crawler.net.failures import NETWORK_ERRORS, in_body, truncated
 from crawler.net.head import framing, heads, repaired
@@ -35,7 +35,6 @@ class AiohttpResponse:
         "_declared",
         "_exchange",
         "_headers",
-        "_held",
         "_intake",
         "_received",
         "_response",
@@ -68,7 +67,6 @@ class AiohttpResponse:
         self._received = 0
         self._headers: Mapping[str, str] | None = None
         self._stream: AsyncGenerator[bytes] | None = None
-        self._held = b""  # what ``read_into`` gives first
         self._intake: Intake | None = None
         self._declared, self.verified_length = framing(response)
 
@@ -138,39 +136,28 @@ class AiohttpResponse:
 
     def direct(self) -> bool:
         """Take the body's connection over from aiohttp, if that is worth it; see ``Response.direct``."""
-        exchange, content = self._exchange, self._response.content
-        handler = exchange.protocol
         if (
             self._stream is not None
             or self._declared is None
-            or self._declared - content.total_bytes < LEAST
-            or self._decoder() is not None
             or "Transfer-Encoding" in self._response.headers
-            or exchange.traffic.pace is not None
-            or content.exception() is not None
-            or handler is None
-            or handler.transport is None
-            or handler.transport.is_closing()
+            or self._decoder() is not None
         ):
             return False
-        self._held = held(content, handler)
-        left = self._declared - len(self._held)
-        self._intake = Intake(handler, content, left, self._timeouts, self._window, exchange.deadline)
+        self._intake = take_over(
+            self._response.content, self._exchange, self._declared, self._timeouts, self._window
+        )
+        if self._intake is None:
+            return False
         self._watchdog.watch(self._intake.pace)
         return True
 
     async def read_into(self, room: memoryview) -> int:
         """See ``Response.read_into``."""
         assert self._intake is not None, "read_into without direct"
-        if self._held:
-            count = min(len(self._held), len(room))
-            room[:count] = self._held[:count]
-            self._held = self._held[count:]
-        else:
-            try:
-                count = await self._intake.fill(room)
-            except NETWORK_ERRORS as error:
-                raise self._failure(error, asyncio.get_running_loop().time()) from error
+        try:
+            count = await self._intake.fill(room)
+        except NETWORK_ERRORS as error:
+            raise self._failure(error, asyncio.get_running_loop().time()) from error
         self._received += count
         if not count:
             self._check_end()

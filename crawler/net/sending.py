@@ -52,7 +52,6 @@ class Prepared:
             or exchange.digest is not None
             or exchange.deadline is not None
             or exchange.once
-            or exchange.checked.reach is not guard.Reach.ANYWHERE
         )
 
 
@@ -175,12 +174,12 @@ class Sender:
             raise TemplateFailed(str(error)) from error
 
     def _reach(self, request: Request, leg: Leg, proxy: URL | None) -> guard.Reach:
-        redirected = leg.hops > 0
+        redirected = leg.hops > 0 or request.named_by is not None
         if self._settings.allow_private is None and not redirected:
             return guard.Reach.ANYWHERE
         reach = guard.reach_of(
             allow_private=self._settings.allow_private,
-            asked=urls.host(request.url),
+            asked=request.named_by or urls.host(request.url),
             target=urls.host(leg.url),
             redirected=redirected,
             trusted=self._settings.trusted_hosts,

@@ -65,8 +65,8 @@ def query_problem(wanted: Field) -> str | None:
 
         try:
             _compiled(wanted.jmespath)
-        except JMESPathError as error:
-            return f"field {wanted.name!r}: not a JMESPath expression: {str(error).splitlines()[0]}"
+        except JMESPathError:
+            return f"field {wanted.name!r}: not a JMESPath expression: {wanted.jmespath!r}"
         return None
     from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from crawler.pages import attribute_text, css_links, refresh, srcset
 from crawler.pages.charset import decoded
 from crawler.pages.link import Link, LinkKind, PageLinks
 from crawler.pages.link_places import BOTH, FORM, PAGE, READER, REQUISITE, Form, concerned, hides, places
+from crawler.pages.ordinary import PLAIN, Distinct, OrdinaryReader
 from crawler.pages.references import Base, base, clean, rebased, resolve
 from crawler.pages.robots_meta import Directives, concerns, meta_directives
 from crawler.pages.tags import STYLE_TEXT, values
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Beyond this a document is no page for readers; 16 MiB take about 0.2 s."""
+"""Beyond this a document is no page for readers; 16 MiB take about half a second."""
 
+MOST_LINKS = 100_000
+"""References of one document; a sitemap, which is made for machines, may list half as many (sitemaps.org)."""
+
+# In larger documents tags are taken one by one: to hold them all, each once, takes ten times their memory.
+_DISTINCT = 2 * 1024 * 1024
 _NOFOLLOW = 8  # beside the bits of LinkKind: named as a page, but not to be followed
 # Nine tags of ten are anchors, and most differ from another in their fragment only, or in what follows it;
 # unless that holds an attribute that matters.
 _MORE = re.compile("href|rel|style", re.IGNORECASE)
+_ORDINARY = OrdinaryReader(READER.names)
 _KINDS = {bits: LinkKind(bits) for bits in (1, 2, 3)}
 
 
@@ -34,7 +42,7 @@ def html_links(
     """The links of the HTML document at the absolute ``url``.
 
     ``agent`` is our product token in robots ``<meta>``s; ``forms`` adds the targets of GET forms. A body of
-    more than ``max_bytes`` is not read. Takes time and memory in proportion to the body, whatever it holds.
+    more than ``max_bytes`` is not read, nor more than ``MOST_LINKS`` references. Takes time and memory in proportion to the body, whatever it holds.
     Raises ValueError for a ``url`` that is not http or https.
     """
     here = base(url)
@@ -52,6 +60,7 @@ class _Page:
         self._agent = agent
         self._forms = forms
         self._found: dict[str, int] = {}
+        self._cut = 0
         self._base: str | None = None
         self._canonical: str | None = None
         self._refresh: str | None = None
@@ -59,12 +68,16 @@ class _Page:
 
     def read(self, text: str, *, xml: bool) -> None:
         seen: set[str] = set()
-        for name, start, end in READER.tags(text, every=hides(text), xml=xml):
-            written = text[start:end]
-            if name == "a":
+        for name, written in _tags(text, xml):
+            if name == PLAIN:
+                self._add(written, PAGE)
+            elif name == "a":
                 head, _, fragment = written.partition("#")
-                if head not in seen or head[-1:] == "&" or _MORE.search(fragment):
-                    seen.add(head)
+                if head[-1:] == "&" or ("=" in fragment and _MORE.search(fragment)):
+                    self._anchor(values(written))
+                elif head not in seen:
+                    if not self._cut:
+                        seen.add(head)
                     self._anchor(values(written))
             elif name == STYLE_TEXT:
                 self._style(written)
@@ -113,7 +126,13 @@ class _Page:
             self._add(found.reference, REQUISITE)
 
     def _add(self, reference: str, bits: int) -> None:
-        self._found[reference] = self._found.get(reference, 0) | bits
+        bits_before = self._found.get(reference)
+        if bits_before is not None:
+            self._found[reference] = bits_before | bits
+        elif len(self._found) < MOST_LINKS:
+            self._found[reference] = bits
+        else:
+            self._cut += 1
 
     def resolved(self, here: Base) -> PageLinks:
         """The references as URLs, relative to the document's ``<base>`` if it has one."""
@@ -130,7 +149,16 @@ class _Page:
             noindex=self._directives.noindex,
             canonical=_url(here, attribute_text.read(self._canonical or "")),
             refresh=_url(here, self._refresh or ""),
+            cut=self._cut,
         )
+
+
+def _tags(text: str, xml: bool) -> Iterable[Distinct]:
+    hidden = hides(text)
+    found = None if hidden or len(text) > _DISTINCT else _ORDINARY.distinct(text, xml=xml)
+    if found is not None:
+        return found
+    return ((name, text[start:end]) for name, start, end in READER.tags(text, every=hidden, xml=xml))
 
 
 def _unwanted(attributes: dict[str, str]) -> bool:

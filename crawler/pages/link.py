@@ -33,7 +33,7 @@ class PageLinks:
 
     ``base`` is what its references are relative to. ``nofollow`` and ``noindex`` are what its robots
     ``<meta>`` says. ``canonical`` and ``refresh`` are absolute URLs, and among the links too. ``too_large``:
-    nothing was read.
+    nothing was read. ``cut``: how many more references there were than are taken from one document.
     """
 
     base: str
@@ -43,3 +43,4 @@ class PageLinks:
     canonical: str | None = None
     refresh: str | None = None
     too_large: bool = False
+    cut: int = 0

@@ -207,6 +207,17 @@ class Frontier(Generic[W]):
                 yield task
             self._settle(slot)
 
+    def take_out(self, wanted: Callable[[W], bool]) -> list[W]:
+        """The waiting tasks that are ``wanted``, taken out of every slot; looks at all that wait."""
+        out: list[W] = []
+        for slot in self._slots.all():
+            found = slot.line.take_out(wanted)
+            if found:
+                self._waiting -= len(found)
+                out += found
+                self._settle(slot)
+        return out
+
     def ask_delay(self, host: str, seconds: float) -> None:
         """A host's own wish (robots.txt) for the delay between requests: it lengthens, never shortens."""
         slot = self._slots.find(host) or self._slots.heeding(host, self._now)

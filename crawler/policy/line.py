@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 W = TypeVar("W")
@@ -41,6 +41,16 @@ class Line(Generic[W]):
         if self._first and (self._first[0][0] <= now or not self._others):
             return heapq.heappop(self._first)[2]
         return self._others.popleft()
+
+    def take_out(self, wanted: Callable[[W], bool]) -> list[W]:
+        """Those who are ``wanted``, no longer waiting; the others keep their places."""
+        out = [task for task in self._others if wanted(task)]
+        out += [entry[2] for entry in self._first if wanted(entry[2])]
+        if out:
+            self._others = deque(task for task in self._others if not wanted(task))
+            self._first = [entry for entry in self._first if not wanted(entry[2])]
+            heapq.heapify(self._first)
+        return out
 
     def drain(self) -> Iterator[W]:
         """Everyone, each no longer waiting once it is given out."""

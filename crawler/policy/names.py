@@ -25,11 +25,15 @@ _FORBIDDEN = frozenset('<>:"|?*\\')
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _PLAIN = re.compile(r"[A-Za-z0-9_\-+@=,~%]+(?:\.[A-Za-z0-9_\-+@=,~%]+)*\Z")
 
+# And one that is neither a device, nor a part file, nor too long: most of a long list.
+_USUAL = re.compile(r"[0-9][A-Za-z0-9_\-]{0,63}(?:\.(?!part\Z)[a-z0-9]{1,8})?\Z")
+
 # Device names and files to which Windows gives a meaning, whatever follows the first dot.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³]) *(?:\.|\Z)", re.IGNORECASE)
 _MAGIC = frozenset({"desktop.ini", "thumbs.db"})
 # ``x.{GUID}`` opens as a shell object in the Windows Explorer.
 _CLSID = re.compile(r"\.(?=\{[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\}\Z)", re.IGNORECASE)
+_MARK = re.compile(r"~[0-9a-f]{8}(?=[./]|\Z)")  # what ``apart`` and ``twin`` add
 _DRIVE = re.compile(r"[A-Za-z]:(?:[/\\]|\Z)")
 
 
@@ -43,7 +47,7 @@ def safe_target(raw: str) -> str:
     is absolute, names no file, or is longer than a path may be.
     """
     components = _components(raw)
-    target = "/".join([_component(each) for each in components])
+    target = "/".join([each if _USUAL.match(each) is not None else _component(each) for each in components])
     size = len(target.encode())
     if size > MAX_TARGET_BYTES:
         raise UnsafePath(f"the target path takes {size} bytes; a path may take {MAX_TARGET_BYTES}")
@@ -68,6 +72,11 @@ def apart(target: str, owner: str) -> str:
     """Another name for what ``owner`` would call ``target`` and cannot, the same each time."""
     folder, name = posixpath.split(target)
     return posixpath.join(folder, _marked(name, owner))
+
+
+def akin(target: str, wanted: str) -> bool:
+    """Whether a target is what ``wanted`` is called where its name, or a folder's, was not free."""
+    return target == wanted or _MARK.sub("", target) == _MARK.sub("", wanted)
 
 
 def _components(raw: str) -> list[str]:

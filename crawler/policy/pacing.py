@@ -6,7 +6,7 @@ import math
 
 JITTER = 0.2  # a delay is lengthened by up to this share, so that requests do not tick like a clock
 # Seconds of rate that are not lost when a start comes late; a busy event loop is late by some milliseconds.
-SLACK = 0.05
+SLACK = 0.2
 NEVER = -math.inf
 
 

@@ -152,13 +152,13 @@ class Slot(Generic[W]):
     def _bad(
         self, standing: Standing, task: W, heard: Heard, now: float, chance: float
     ) -> Paused | GivenUp | None:
+        already = standing.given_up
         if heard.kind is Kind.TURNED_AWAY:
             seconds = standing.turn_away(task, heard, now, chance)
         else:
-            already = standing.given_up
             seconds = standing.strike(heard, now)
-            if standing.given_up is not None and already is None:
-                return GivenUp(self.key, standing.given_up)
+        if standing.given_up is not None and already is None:
+            return GivenUp(self.key, standing.given_up)
         return Paused(self.key, seconds, heard.what or heard.kind.value) if seconds else None
 
     @property

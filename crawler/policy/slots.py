@@ -51,6 +51,10 @@ class Slots(Generic[W]):
         """The host's slot, if there is one."""
         return self._slots.get(self._rules.key(host))
 
+    def all(self) -> list[Slot[W]]:
+        """Every slot there is."""
+        return list(self._slots.values())
+
     def keyed(self, key: str) -> Slot[W] | None:
         """The slot of that key, if there is one."""
         return self._slots.get(key)

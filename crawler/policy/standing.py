@@ -9,6 +9,9 @@ from crawler.policy.heard import Heard, HostMemory
 # Attempts in a row without any answer, after which a host is given up: as many as one task makes by
 # default (RetryRule.attempts), so no host is given up on less patience than a single file gets.
 STRIKES = 5
+# Turned away so often, each time after a pause: with pauses that double from a minute on, two hours of it.
+# Without an end a night's run would wait for such a host until somebody stops it.
+REFUSALS = 8
 LONGEST_PAUSE = 3600.0  # seconds, however often pauses have doubled
 JITTER = 0.1  # a doubled pause is lengthened by up to this share: machines must not come back as one
 NOTABLE = 1.0  # seconds; a pause that several attempts under way ask for is told once, not each
@@ -26,6 +29,7 @@ class Standing:
     paused_until: float = float("-inf")
     imposed_at: float = float("-inf")
     level: int = 0  # doublings so far
+    refusals: int = 0  # 429 and 503 in a row, each after the last one's pause
     strikes: int = 0
     good: int = 0  # good answers since the last bad one
     given_up: str | None = None
@@ -52,6 +56,7 @@ class Standing:
             return
         self.probing = False
         self.turned_away = None
+        self.refusals = 0
         self.good += 1
         if self.good >= FORGIVEN:
             self.level = 0
@@ -62,8 +67,16 @@ class Standing:
         ``Retry-After`` is obeyed. Without it one task's own delay will do, until a second task is turned
         away too: then ``max_backoff``, doubled each time up to an hour.
         """
-        self._lives()
+        self.strikes = 0
+        if self.refusals < REFUSALS:
+            self.given_up = None
         stale = heard.began < self.imposed_at
+        if not stale:
+            self.refusals += 1
+            if self.refusals >= REFUSALS:
+                self.given_up = (
+                    f"given up: it turned {REFUSALS} requests in a row away, the last: {heard.what}"
+                )
         if heard.retry_after:
             seconds = heard.retry_after
         elif stale:
@@ -93,7 +106,7 @@ class Standing:
     @property
     def neutral(self) -> bool:
         """Whether nothing is held against the host but a pause that time ends."""
-        return not (self.level or self.strikes or self.given_up or self.probing)
+        return not (self.level or self.strikes or self.refusals or self.given_up or self.probing)
 
     def _lives(self) -> None:
         self.strikes = 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from yarl import URL
 
-from crawler.syntax.urls import HTTP_SCHEMES, WEBSOCKET_SCHEMES, problem, wire
+from crawler.syntax.urls import HTTP_SCHEMES, WEBSOCKET_SCHEMES, plain, problem, wire
 
 __all__ = [
     "DEFAULT_PORTS",
@@ -18,10 +19,14 @@ __all__ = [
     "fields",
     "host",
     "origin",
+    "plain",
     "problem",
     "slot",
     "wire",
 ]
+
+# The beginning of almost every URL; ``urlsplit`` would find the same authority in ten times the time.
+_USUAL = re.compile(r"(https?)://([a-z0-9.\-]+(?::[0-9]+)?)(?:/|\Z)")
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -45,6 +50,8 @@ def _host_port(scheme: str, netloc: str) -> tuple[str, int | None]:
 
 def slot(url: str) -> str:
     """The key that politeness counts on: ``host:port``, lower case, ``ws`` beside ``http``."""
+    if (match := _USUAL.match(url)) is not None:
+        return _authority(match[1], match[2])
     parts = urlsplit(url)
     return _authority(parts.scheme.lower(), parts.netloc)
 

@@ -21,7 +21,7 @@ _BY_CLASS = {
     ErrorClass.REDIRECT: "put the final address into the manifest, if you trust it",
     ErrorClass.TOO_LARGE: "raise `max_bytes` if such a size is right",
     ErrorClass.INTEGRITY: "these are not the expected bytes: check the `checksum`, then run again",
-    ErrorClass.UNEXPECTED_CONTENT: "look at the answer, then correct the URL or what `expect` asks for",
+    ErrorClass.UNEXPECTED_CONTENT: "look at the answer, then correct the URL, `expect` or `extract`",
     ErrorClass.EXISTS: "set `overwrite: true`, choose another `to`, or move the file away",
     ErrorClass.UNSAFE_PATH: "choose a `to` that stays below the output root and passes no symbolic link",
     ErrorClass.STORAGE: "free space or repair the disk, then run again: the run continues",
@@ -44,7 +44,7 @@ def _for_status(status: int) -> str:
     if status in (401, 403, 407):
         return "check the credentials (`auth`, `headers`) and what they may access"
     if status in (404, 410):
-        return "correct the URL, or take it out of the manifest if the resource is gone"
+        return "correct the URL, or leave it out (`deny` it in a crawl) if the resource is gone"
     if status == 429:
         return "lower the host's `concurrency` or `rate` under `hosts`, or run again later"
     if status >= 500:

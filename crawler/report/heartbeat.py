@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from crawler.report.console import Console
 from crawler.report.gauges import Gauges
@@ -42,9 +43,10 @@ class Heartbeat:
         self._timer = loop.call_later(self._interval, self._beat, loop)
 
     def _text(self, now: float, moved: int) -> str:
-        total = self._tally.total
+        total, paused = self._tally.total, self._tally.paused(time.time())
+        waiting = f", {plural(paused, 'host')} paused" if paused else ""
         return (
             f"crawler: {span(now - self._begun)}: {plural(total.tasks, 'task')} done, "
-            f"{total.failed + total.unknown:,} failed, {plural(self._gauges.active, 'transfer')} under way, "
-            f"{size(moved)}, {rate(moved - self._moved, now - self._last)}"
+            f"{total.failed + total.unknown:,} failed, {plural(self._gauges.active, 'transfer')} under way"
+            f"{waiting}, {size(moved)}, {rate(moved - self._moved, now - self._last)}"
         )

@@ -7,6 +7,7 @@ import secrets
 import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from crawler.errors import StorageFailed
@@ -15,7 +16,9 @@ from crawler.model import Counts, ErrorClass, Outcome
 from crawler.policy.redact import Redactor
 from crawler.report import ascii_json
 from crawler.report.clock import rfc3339
-from crawler.report.tally import Tally
+from crawler.report.tally import HostTally, Tally
+
+KEPT_HOSTS = 100  # in the report, as of failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,18 @@ class JobReport:
     type: str
     outcome: Outcome
     totals: Totals
+    notes: tuple[str, ...] = ()  # JSON has the key only if there are any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReport:
+    """One host or group that was paused or given up; ``longest_pause`` in seconds."""
+
+    host: str
+    pauses: int
+    longest_pause: float
+    why: str | None  # it was paused the first time
+    given_up: str | None  # why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +92,16 @@ class Report:
     totals: Totals
     jobs: tuple[JobReport, ...]
     failures: tuple[FailureReport, ...]  # the first 100
+    hosts: tuple[HostReport, ...] = ()  # the first 100; JSON has the key only if there are any
 
     def to_json(self) -> bytes:
         """One line of ASCII JSON without a newline, keys in the order of the contract."""
         value = asdict(self)
         for job in value["jobs"]:
-            job |= job.pop("totals")
+            notes = job.pop("notes")
+            job |= job.pop("totals") | ({"notes": notes} if notes else {})
+        if not value["hosts"]:
+            del value["hosts"]
         value["failures"] = [_renamed(failure) for failure in value["failures"]]
         return ascii_json.dumps(value)
 
@@ -101,10 +120,17 @@ def build(tally: Tally, finished: RunFinished, redactor: Redactor) -> Report:
         exit_code=finished.exit_code,
         totals=Totals.of(tally.total),
         jobs=tuple(
-            JobReport(name=job.name, type=job.type, outcome=job.outcome, totals=Totals.of(job.counts))
+            JobReport(
+                name=job.name,
+                type=job.type,
+                outcome=job.outcome,
+                totals=Totals.of(job.counts),
+                notes=tuple(map(redactor.text, job.notes)),
+            )
             for job in tally.jobs.values()
         ),
         failures=tuple(_failure(event, redactor) for event in tally.failures),
+        hosts=tuple(_host(host, redactor) for host in islice(tally.hosts.values(), KEPT_HOSTS)),
     )
 
 
@@ -158,6 +184,16 @@ def _failure(event: TaskFinished, redactor: Redactor) -> FailureReport:
         attempts=event.attempts,
         retryable=failure.retryable and event.result.outcome is not Outcome.UNKNOWN,
         path=event.target and redactor.text(event.target),
+    )
+
+
+def _host(host: HostTally, redactor: Redactor) -> HostReport:
+    return HostReport(
+        host=host.host,
+        pauses=host.pauses,
+        longest_pause=round(host.longest, 3),
+        why=host.why and redactor.text(host.why),
+        given_up=host.given_up and redactor.text(host.given_up),
     )
 
 

@@ -9,11 +9,21 @@ from typing import Any, Literal
 
 import structlog
 
-from crawler.events import Event, JobFinished, RunStopping, TaskFinished, TaskRetried, Warned
+from crawler.events import (
+    Event,
+    HostGivenUp,
+    HostPaused,
+    JobFinished,
+    RunStopping,
+    TaskFinished,
+    TaskRetried,
+    Warned,
+)
 from crawler.model import ErrorClass, Outcome
 from crawler.policy.redact import Redactor, printable
 from crawler.report import ascii_json
 from crawler.report.console import Console
+from crawler.report.host_log import HostLog
 from crawler.report.human import span
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -114,6 +124,7 @@ class LogListener:
     def __init__(self, logger: structlog.stdlib.BoundLogger) -> None:
         self._log = logger
         self._told = 0  # failures
+        self._hosts = HostLog(logger)
 
     def on(self, event: Event) -> None:
         """Log one event, if it is worth a line."""
@@ -127,8 +138,13 @@ class LogListener:
                 self._log.warning(f"stopping: {event.reason}; running tasks save what they have")
             case Warned():
                 self._log.warning(event.message)
-            case JobFinished(reason=str(reason)):
-                self._log.info(f"job {event.outcome}: {reason}", job=event.job)
+            case HostPaused() | HostGivenUp():
+                self._hosts.on(event)
+            case JobFinished():
+                if event.reason is not None:
+                    self._log.info(f"job {event.outcome}: {event.reason}", job=event.job)
+                for note in event.notes:
+                    self._log.info(f"job ended: {note}", job=event.job)
             case _:
                 pass
 

@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from crawler.events import Event, JobFinished, RunStarted, TaskFinished, TaskRetried
+from crawler.events import Event, HostGivenUp, HostPaused, JobFinished, RunStarted, TaskFinished, TaskRetried
 from crawler.model import Counts, ErrorClass, Outcome
 
 KEPT_FAILURES = 100  # contract §4: the report lists the first 100
+KEPT_HOSTS = 1000  # of which pauses are told one by one; a run may pause many more
 
 _PRECEDENCE = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.CHANGED, Outcome.NEW, Outcome.UNCHANGED)
 
@@ -38,11 +39,24 @@ class JobTally:
     counts: Counts = field(default_factory=Counts)
     ended: Outcome | None = None
     reason: str | None = None  # why it never started
+    notes: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
         """What the job came to, or would if it ended now."""
         return self.ended or job_outcome(self.counts)
+
+
+@dataclass(slots=True)
+class HostTally:
+    """One host or group that was paused or given up. Times in seconds."""
+
+    host: str
+    pauses: int = 0
+    longest: float = 0.0
+    why: str | None = None  # it was paused the first time
+    paused_until: float = 0.0  # since the epoch
+    given_up: str | None = None  # why
 
 
 @dataclass(slots=True)
@@ -65,7 +79,7 @@ def job_outcome(counts: Counts) -> Outcome:
 
 
 class Tally:
-    """Listener that counts. Memory is bounded by the number of jobs and of distinct causes."""
+    """Listener that counts. Memory is bounded by the number of jobs and of distinct causes, not of hosts."""
 
     def __init__(self) -> None:
         self.run: RunStarted | None = None
@@ -77,6 +91,8 @@ class Tally:
         self.retried = 0  # tasks that took more than one attempt
         self.recovered = 0  # of those, the ones that ended well
         self.unverified_length = 0
+        self.hosts: dict[str, HostTally] = {}  # the first thousand that were paused or given up
+        self.other_hosts = 0  # how often any other one was
 
     def on(self, event: Event) -> None:
         """Count one event."""
@@ -88,6 +104,9 @@ class Tally:
             case JobFinished():
                 job = self._job(event.job)
                 job.type, job.ended, job.reason = event.type, event.outcome, event.reason
+                job.notes = event.notes
+            case HostPaused() | HostGivenUp():
+                self._host_suffers(event)
             case RunStarted():
                 self.run = event
                 for name, kind in event.jobs:
@@ -97,6 +116,25 @@ class Tally:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    def paused(self, now: float) -> int:
+        """How many hosts are paused at ``now``, seconds since the epoch."""
+        return sum(host.paused_until > now for host in self.hosts.values())
+
+    def _host_suffers(self, event: HostPaused | HostGivenUp) -> None:
+        host = self.hosts.get(event.host)
+        if host is None:
+            if len(self.hosts) >= KEPT_HOSTS:
+                self.other_hosts += 1
+                return
+            host = self.hosts[event.host] = HostTally(event.host)
+        if isinstance(event, HostGivenUp):
+            host.given_up = event.why
+            return
+        host.pauses += 1
+        host.longest = max(host.longest, event.seconds)
+        host.why = host.why or event.why
+        host.paused_until = max(host.paused_until, event.time + event.seconds)
 
     def _job(self, name: str) -> JobTally:
         job = self.jobs.get(name)

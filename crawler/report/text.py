@@ -15,7 +15,7 @@ from crawler.report.exit_code import last_line
 from crawler.report.human import plural, rate, size, span
 from crawler.report.tally import Cause, JobTally, RetryTally, Tally
 
-LISTED = 10  # failures; the report has the first 100, the events all of them
+LISTED = 10  # failures, and hosts; the report has the first 100, the events all of them
 NAME_WIDTH = 32
 
 _STYLE = {Outcome.FAILED: "red", Outcome.UNKNOWN: "yellow", Outcome.NEW: "green", Outcome.CHANGED: "green"}
@@ -63,6 +63,7 @@ class TextReport:
         yield self._headline(finished)
         yield from self._job_lines()
         yield from _paragraph(self._retry_lines())
+        yield from _paragraph(self._host_lines())
         if self._tally.unverified_length:
             yield ""
             yield from self._wrapped(
@@ -103,6 +104,8 @@ class TextReport:
                 text = _cut(text, max(width - len(start) - len(word) - 2, 12))
             style = _STYLE.get(job.outcome)
             yield f"{start}{self._console.paint(word, style) if style else word}  {text}".rstrip()
+            for note in job.notes:
+                yield from self._wrapped(self._redactor.line(note), "    ")
 
     def _what_a_job_came_to(self, job: JobTally) -> str:
         if job.reason:
@@ -123,6 +126,24 @@ class TextReport:
         yield f"{plural(tally.retried, 'task')} needed more than one attempt, {tally.recovered:,} ended well:"
         for reason in reasons:
             yield f"  {reason.count:,} × {_cause(reason)}; the first: {_story(reason)}"
+
+    def _host_lines(self) -> Iterator[str]:
+        hosts = list(self._tally.hosts.values())
+        given_up = [host for host in hosts if host.given_up is not None]
+        paused = sorted((host for host in hosts if host.pauses), key=lambda host: -host.pauses)
+        if given_up:
+            yield f"{plural(len(given_up), 'host')} given up, to be tried by a later run:"
+            for host in given_up[:LISTED]:
+                yield from self._wrapped(self._redactor.line(f"{host.host}: {host.given_up}"), "  ")
+            yield from _rest(len(given_up))
+        if paused:
+            yield f"{plural(len(paused), 'host')} paused, for they asked for less:"
+            for host in paused[:LISTED]:
+                story = f"{plural(host.pauses, 'time')}, at most {span(host.longest)}; the first: {host.why}"
+                yield from self._wrapped(self._redactor.line(f"{host.host}: {story}"), "  ")
+            yield from _rest(len(paused))
+        if self._tally.other_hosts:
+            yield f"{self._tally.other_hosts:,} more pauses of other hosts"
 
     def _failure_lines(self) -> Iterator[str]:
         groups = _groups(self._tally.causes)
@@ -147,7 +168,8 @@ class TextReport:
         assert failure is not None
         unknown = event.result.outcome is Outcome.UNKNOWN
         later = "not sent again" if unknown else "may succeed later" if failure.retryable else "permanent"
-        yield f"  {event.job}: {self._redactor.line(self._redactor.url(event.url))}"
+        what = self._redactor.url(event.url) or event.task
+        yield f"  {event.job}: {self._redactor.line(what)}"
         message = self._redactor.line(failure.message)
         yield from self._wrapped(f"{message} ({plural(event.attempts, 'attempt')}, {later})", "    ")
 
@@ -178,6 +200,12 @@ def _paragraph(lines: Iterator[str]) -> Iterator[str]:
         if number == 0:
             yield ""
         yield line
+
+
+def _rest(count: int) -> Iterator[str]:
+    """The line after the first hosts that were listed, if there are more."""
+    if count > LISTED:
+        yield f"  … and {count - LISTED:,} more"
 
 
 def _groups(causes: Counter[Cause]) -> dict[tuple[str, bool], tuple[Cause, int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from hashlib import blake2b
 
 from crawler.errors import StorageFailed
 from crawler.store.statements import text
@@ -20,7 +19,7 @@ class Claims:
         self._connection.execute("PRAGMA journal_mode = OFF")
         self._connection.execute("PRAGMA cache_size = -2048")
         self._connection.execute(
-            "CREATE TABLE claim (folded TEXT PRIMARY KEY, owner BLOB NOT NULL, target TEXT) WITHOUT ROWID"
+            "CREATE TABLE claim (folded TEXT PRIMARY KEY, owner INTEGER NOT NULL, target TEXT) WITHOUT ROWID"
         )
         self._connection.execute("BEGIN")  # never committed: nobody else shall see it
         self._first: dict[str, tuple[str, str, str]] = {}  # folded: job, key, target
@@ -40,7 +39,7 @@ class Claims:
         return self._take_on_disk(folded, job, key, target)
 
     def _take_on_disk(self, folded: str, job: str, key: str, target: str) -> str | None:
-        owner = blake2b(f"{job}\0{key}".encode("utf-8", "backslashreplace"), digest_size=8).digest()
+        owner = hash((job, key))  # 64 bits, of this process like the table itself
         spelling = None if target == folded else text(target)
         try:
             taken = self._connection.execute(

@@ -75,6 +75,9 @@ class PartFile(Protocol):
     async def checkpoint(self) -> int:
         """Make what was written durable, in spans too; the offset that may now be recorded."""
 
+    async def hand_over(self) -> None:
+        """Let what was written reach the file, be it ever so little; not between ``room`` and ``filled``."""
+
     async def save(self) -> int:
         """Make durable what has reached the file, while more is written; the offset to record."""
 
@@ -123,6 +126,9 @@ class Files(Protocol):
 
     def exists(self, target: str) -> bool:
         """Whether anything stands at the target."""
+
+    def is_folder(self, target: str) -> bool:
+        """Whether a folder stands at the target."""
 
     async def recover(self, target: str, *, sha256: str, size: int, replace: bool = False) -> Saved | None:
         """Finish what a recorded ``Finalizing`` intent began; ``None`` if it must be fetched again."""

@@ -111,6 +111,17 @@ class Folders:
             folder.holds += 1
             return folder
 
+    def look(self, target: str) -> os.stat_result:
+        """What stands at the target, links not followed. Raises as ``where`` and ``held`` do, and OSError."""
+        folder, _, name = target.rpartition("/")
+        with self._lock:  # a folder that is open already needs no holding while nobody can close it
+            known = self._open.get(folder)
+            if known is not None and name not in _NO_NAMES and "\0" not in name:
+                return os.stat(name, dir_fd=known.fd, follow_symlinks=False)
+        where = self.where(target)
+        with self.held(where.folder) as fd:
+            return os.stat(where.name, dir_fd=fd, follow_symlinks=False)
+
     def on_shortage(self, ask_for_room: Callable[[], None]) -> None:
         """Whom to ask, from any thread, to close something soon when descriptors ran out."""
         self._ask_for_room = ask_for_room

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crawler.model import Checkpoint, Known, Outcome
-from crawler.store import database, statements
+from crawler.store import database, finding, statements
 from crawler.store.claims import Claims
 from crawler.store.files import Finalizing
 from crawler.store.hosts import Hosts
@@ -22,15 +22,6 @@ from crawler.store.sites import Sites
 from crawler.store.statements import text
 from crawler.store.writer import Write, Writer
 
-# One statement, whichever of the two rows exist: a read transaction costs more than a lookup.
-_FIND = """
-SELECT t.outcome, t.run, coalesce(t.file_url, t.url),
-       t.target, t.size, t.mtime_ns, t.sha256, t.etag, t.last_modified,
-       b.run, b.url, b.sending, b.target, b.offset, b.etag, b.last_modified, b.source, b.total, b.gaps
-FROM (SELECT ? AS job, ? AS key) AS sought
-LEFT JOIN task AS t ON t.job = sought.job AND t.key = sought.key
-LEFT JOIN begun AS b ON b.job = sought.job AND b.key = sought.key
-"""
 _UNFINISHED = """
 SELECT b.job, b.key, coalesce(nullif(b.url, ''), t.url, ''), b.target, b.sha256, b.size,
        b.file_etag, b.file_last_modified
@@ -118,32 +109,13 @@ class Ledger:
         return info
 
     def find(self, job: str, key: str) -> Known | None:
-        """What is committed about a task, or ``None`` if it is not known. Raises ``StorageFailed``.
+        """What is committed about a task, or ``None`` if it is not known. Raises ``StorageFailed``."""
+        return self.find_all(job, [key])[0]
 
-        A task that was begun in this round and last settled in an earlier one counts as begun: it has
-        no outcome, but what is known of its file stands.
-        """
-        [row] = self._rows(_FIND, (text(job), text(key)))
-        outcome, run, url, target, size, mtime_ns, sha256, etag, last_modified, begun, *under_way = row
-        if outcome is None and begun is None:
-            return None
-        settled = run is not None and run >= self._round_start
-        started = begun is not None and begun >= self._round_start
-        begun_url, sending, part, offset, *version = under_way
-        return Known(
-            outcome=None if outcome is None or (started and not settled) else Outcome(outcome),
-            url=url or begun_url or "",
-            current=settled or started,
-            sending=bool(sending),
-            target=target,
-            size=size,
-            mtime_ns=mtime_ns,
-            sha256=sha256,
-            etag=etag,
-            last_modified=last_modified,
-            checkpoint=None if offset is None else statements.checkpoint_of(offset, *version),
-            part=None if offset is None else part,
-        )
+    def find_all(self, job: str, keys: Sequence[str]) -> list[Known | None]:
+        """The same of many tasks of a job, in the order of their keys. Raises ``StorageFailed``."""
+        rows = self._rows(finding.FIND, finding.sought(job, keys))
+        return [finding.known_of(row, self._round_start) for row in rows]
 
     def settle(self, record: TaskRecord, done: Callable[[], None]) -> None:
         """Queue a task's end; ``done`` is called on the running loop once it is committed.
@@ -152,6 +124,15 @@ class Ledger:
         """
         self._writer.loop = asyncio.get_running_loop()
         self._writer.post(Write(partial(statements.settle, record=record, run=self._run), done=done))
+
+    def keep(self, kept: Sequence[tuple[int, int]], finished: float, done: Callable[[], None]) -> None:
+        """Queue that files are as they were: of each its ``Known.row`` and the task's ordinal now.
+
+        As ``settle`` with ``unchanged`` and nothing asked, for many tasks at once.
+        """
+        self._writer.loop = asyncio.get_running_loop()
+        apply = partial(statements.keep, kept=kept, run=self._run, finished=finished)
+        self._writer.post(Write(apply, done=done))
 
     async def checkpoint(
         self, job: str, key: str, url: str, target: str | None, checkpoint: Checkpoint

@@ -141,15 +141,12 @@ class OutputRoot:
         Told from the folder's names when it was opened: asking the file system for each of many small
         files costs more than writing one. What has come since is met when the file gets its name.
         """
-        where = self._folders.where(target)
-        try:
-            held = self._folders.held(where.folder)
-        except (FileNotFoundError, UnsafePath):
-            return False
-        with held:
-            if held.found is not None and where.name not in held.found:
-                return False
-        return self._status(target) is not None
+        return self._stood(target) is not None
+
+    def is_folder(self, target: str) -> bool:
+        """Whether a folder stood at the target, as ``exists`` tells it."""
+        status = self._stood(target)
+        return status is not None and stat.S_ISDIR(status.st_mode)
 
     async def recover(self, target: str, *, sha256: str, size: int, replace: bool = False) -> Saved | None:
         """Finish what a recorded ``Finalizing`` intent began; ``None`` if it must be fetched again.
@@ -174,11 +171,20 @@ class OutputRoot:
         self._hasher_pool.shutdown()
         self._folders.close()
 
+    def _stood(self, target: str) -> os.stat_result | None:
+        where = self._folders.where(target)
+        try:
+            held = self._folders.held(where.folder)
+        except (FileNotFoundError, UnsafePath):
+            return None
+        with held:
+            if held.found is not None and where.name not in held.found:
+                return None
+        return self._status(target)
+
     def _status(self, target: str) -> os.stat_result | None:
         try:
-            where = self._folders.where(target)
-            with self._folders.held(where.folder) as folder:
-                return os.stat(where.name, dir_fd=folder, follow_symlinks=False)
+            return self._folders.look(target)
         except (FileNotFoundError, UnsafePath):
             return None
         except OSError as error:

@@ -118,6 +118,11 @@ class Part:
             self._checkpointed = reached
         return self._checkpointed
 
+    async def hand_over(self) -> None:
+        """Let what was written reach the file, be it ever so little; not between ``room`` and ``filled``."""
+        self._refuse_closed()
+        await self._stream.hand_over()
+
     async def save(self) -> int:
         """Make durable what has reached the file, while more comes in; the offset that may be recorded.
 

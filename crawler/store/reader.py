@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,6 +45,11 @@ FROM task WHERE job = ? AND key = ?
 """
 _BEGUN = """
 SELECT job, key, url, target, sending, sha256 IS NOT NULL, offset, total FROM begun WHERE job = ? AND key = ?
+"""
+_REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
+_CURRENT = """
+SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1 AND key = ?2 AND run >= ?3)
+    OR EXISTS (SELECT 1 FROM begun WHERE job = ?1 AND key = ?2 AND run >= ?3)
 """
 _HOST = "SELECT key, noted, paused_until, level, given_up, window FROM host WHERE key = ?"
 _ROBOTS = "SELECT origin, fetched, status, body FROM robots WHERE origin = ?"
@@ -209,6 +214,23 @@ class Reader:
         for (target,) in self._newer(_PAGE_TARGET, (text(job), fingerprint)):
             return None if target is None else str(target)
         return None
+
+    def taken_up(self) -> Callable[[str, str], bool] | None:
+        """Tells by job and key which tasks ``--retry-failed`` comes to: of its round, or of new jobs.
+
+        ``None`` where it comes to every task, for the last round was broken off or there was none.
+        """
+        [(_, first, complete)] = self._rows(LAST_ROUND, ())
+        if not first or not complete:
+            return None
+        reached: dict[str, bool] = {}
+
+        def taken(job: str, key: str) -> bool:
+            if job not in reached:
+                reached[job] = bool(self._rows(_REACHED, (text(job), first))[0][0])
+            return not reached[job] or bool(self._rows(_CURRENT, (text(job), text(key), first))[0][0])
+
+        return taken
 
     def _newer(self, query: str, values: Sequence[object]) -> list[Any]:
         """Rows of what an older ledger lacks."""

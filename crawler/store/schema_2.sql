@@ -2,19 +2,21 @@
 
 -- One row a URL that a crawl has found. Its round is the last one that found it; ``place`` counts the
 -- URLs of that round in the order in which they were found, and is how a crawl reads on after a stop.
+-- New rows go to the end, and only the index, a sixth as large, is written all over the place: a crawl
+-- of a million URLs would slow down otherwise.
 CREATE TABLE found (
     job         TEXT NOT NULL,
-    fingerprint INTEGER NOT NULL,           -- of the canonical URL, signed 64 bits
-    url         TEXT NOT NULL,
     round       INTEGER NOT NULL,
     place       INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,           -- of the canonical URL, signed 64 bits
+    url         TEXT NOT NULL,
     use         INTEGER NOT NULL,           -- 0 page, 1 requisite, 2 sitemap
     depth       INTEGER NOT NULL,
     hops        INTEGER NOT NULL,           -- redirects in a row that led to it
-    PRIMARY KEY (job, fingerprint)
+    PRIMARY KEY (job, round, place)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX found_place ON found (job, round, place);
+CREATE UNIQUE INDEX found_url ON found (job, fingerprint);
 
 -- One row a crawled URL that was answered: what a task's row does not hold.
 CREATE TABLE page (
@@ -26,15 +28,16 @@ CREATE TABLE page (
     digest      TEXT,                       -- sha256 of the body as it came
     media       TEXT,                       -- Content-Type
     target      TEXT,
+    name        INTEGER,                    -- hash of the target as a file system that confuses case sees it
     moved_to    TEXT,                       -- where a redirect led
-    links       BLOB NOT NULL,              -- fingerprints of what it led to
+    links       BLOB NOT NULL,              -- the rules it was read by, and fingerprints of what it led to
     extracted   BLOB,                       -- a JSON object
     converted   INTEGER NOT NULL,           -- 1: links in the file were rewritten
     archived    TEXT,                       -- the WARC record of the body
-    PRIMARY KEY (job, fingerprint)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (job, fingerprint)
+) STRICT;
 
-CREATE INDEX page_body ON page (job, digest) WHERE archived IS NOT NULL;
+CREATE INDEX page_name ON page (job, name) WHERE name IS NOT NULL;
 
 -- One row a host, or group of hosts, that needs care tomorrow too.
 CREATE TABLE host (

@@ -10,6 +10,8 @@ from typing import Any
 
 from crawler.crawled import Found, Page, Queued, Use
 from crawler.model import Saved
+from crawler.policy.fingerprints import fingerprint
+from crawler.policy.names import fold
 from crawler.store.statements import FORGET, text
 from crawler.store.writer import Write, Writer
 
@@ -26,10 +28,10 @@ ON CONFLICT (job, fingerprint) DO UPDATE SET url = excluded.url, round = exclude
 WHERE found.round < excluded.round
 """
 _PAGE_COLUMNS = (
-    *("job", "fingerprint", "round", "key", "url", "digest", "media", "target", "moved_to", "links"),
-    *("extracted", "converted", "archived"),
+    *("job", "fingerprint", "round", "key", "url", "digest", "media", "target", "name", "moved_to"),
+    *("links", "extracted", "converted", "archived"),
 )
-_PAGE = f"INSERT OR REPLACE INTO page ({', '.join(_PAGE_COLUMNS)}) VALUES ({', '.join('?' * 13)})"
+_PAGE = f"INSERT OR REPLACE INTO page ({', '.join(_PAGE_COLUMNS)}) VALUES ({', '.join('?' * 14)})"
 _LAST_PLACE = "SELECT coalesce(max(place), 0) FROM found WHERE job = ? AND round = ?"
 _PAGES_FOUND = "SELECT count(*) FROM found WHERE job = ? AND round = ? AND use = 0"
 _FORGET = "DELETE FROM found WHERE job = ? AND round < ?"
@@ -38,13 +40,15 @@ SELECT place, url, fingerprint, use, depth, hops FROM found
 WHERE job = ? AND round = ? AND place > ? ORDER BY place LIMIT ?
 """
 _REMEMBERED = """
-SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived
+SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived, round
 FROM page WHERE job = ?
 """
 _MOVED = "SELECT sum(bytes) FROM task WHERE job = ? AND run >= ?"
 _CONVERTED = "UPDATE page SET converted = 1 WHERE job = ? AND fingerprint = ?"
 _NEW_FACTS = "UPDATE task SET size = ?, mtime_ns = ?, sha256 = ? WHERE job = ? AND key = ?"
-_SAME_BODY = f"{_REMEMBERED} AND digest = ? AND archived IS NOT NULL LIMIT 1"
+_REMEMBERS = "SELECT EXISTS (SELECT 1 FROM page WHERE job = ?)"
+_NAMED = "SELECT EXISTS (SELECT 1 FROM page WHERE job = ? AND name = ? AND fingerprint != ?)"
+_IN_ROUND = "SELECT EXISTS (SELECT 1 FROM found WHERE job = ? AND fingerprint = ? AND round = ?)"
 
 
 @dataclass(slots=True)
@@ -99,15 +103,20 @@ class Sites:
             for place, url, fingerprint, use, depth, hops in rows
         ]
 
+    def remembers(self, job: str) -> bool:
+        """Whether anything is remembered of any page of the job."""
+        [(remembered,)] = self._rows(_REMEMBERS, (text(job),))
+        return bool(remembered)
+
     def page(self, job: str, fingerprint: int) -> Page | None:
         """What is remembered of a URL."""
         rows = self._rows(f"{_REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
-        return _page(rows[0]) if rows else None
+        return self._page(rows[0]) if rows else None
 
-    def same_body(self, job: str, digest: str) -> Page | None:
-        """A page of the job whose archived body has this sha256."""
-        rows = self._rows(_SAME_BODY, (text(job), digest))
-        return _page(rows[0]) if rows else None
+    def named(self, job: str, folded: str, fingerprint: int) -> bool:
+        """Whether a file with this folded target belongs to another URL than that of ``fingerprint``."""
+        [(found,)] = self._rows(_NAMED, (text(job), _name(folded), fingerprint))
+        return bool(found)
 
     def found(self, job: str, fingerprints: Sequence[int]) -> list[Found]:
         """Found URLs, of this round or an earlier one, by fingerprint."""
@@ -130,7 +139,7 @@ class Sites:
                     (text(job), each.found.fingerprint, self._round),
                 )
                 if rows:
-                    yield _page(rows[0])
+                    yield self._page(rows[0])
 
     def converted(self, job: str, page: Page, saved: Saved) -> None:
         """Queue that the links in the page's file were rewritten, and what the file is now."""
@@ -174,8 +183,9 @@ class Sites:
                 _PAGE,
                 (
                     text(job), page.fingerprint, self._round, text(page.key), text(page.url), page.digest,
-                    text(page.media), text(page.target), text(page.moved_to), page.links, page.extracted,
-                    page.converted, page.archived,
+                    text(page.media), text(page.target),
+                    None if page.target is None else _name(fold(page.target)),
+                    text(page.moved_to), page.links, page.extracted, page.converted, page.archived,
                 ),
             )  # fmt: skip
         if found:
@@ -187,7 +197,8 @@ class Sites:
         reached = self._reached(connection, job)
         for each in found:
             if most_pages is not None and each.use is Use.PAGE and reached.pages >= most_pages:
-                reached.refused += 1
+                there = (text(job), each.fingerprint, self._round)
+                reached.refused += not connection.execute(_IN_ROUND, there).fetchone()[0]
                 continue
             values = (each.use, each.depth, each.hops)
             where = (text(job), each.fingerprint, text(each.url), self._round, reached.place + 1)
@@ -203,19 +214,24 @@ class Sites:
             reached = self._rounds[job] = _Round(place, pages)
         return reached
 
+    def _page(self, row: Sequence[Any]) -> Page:
+        mark, key, url, digest, media, target, moved_to, links, extracted, converted, archived, round_ = row
+        return Page(
+            fingerprint=mark,
+            key=key,
+            url=url,
+            digest=digest,
+            media=media,
+            target=target,
+            moved_to=moved_to,
+            links=links,
+            extracted=extracted,
+            converted=bool(converted),
+            archived=archived,
+            current=round_ == self._round,
+        )
 
-def _page(row: Sequence[Any]) -> Page:
-    fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived = row
-    return Page(
-        fingerprint=fingerprint,
-        key=key,
-        url=url,
-        digest=digest,
-        media=media,
-        target=target,
-        moved_to=moved_to,
-        links=links,
-        extracted=extracted,
-        converted=bool(converted),
-        archived=archived,
-    )
+
+def _name(folded: str) -> int:
+    """64 bits that stand for a folded target."""
+    return fingerprint(folded)

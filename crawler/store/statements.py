@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from crawler.model import Checkpoint, ErrorClass, Outcome
@@ -51,6 +52,14 @@ SETTLE = {
 }
 NO_FACTS = (None,) * (len(FACTS) + 1)
 
+# One statement for many rows: each step of its own would hand the interpreter's lock to and fro.
+KEEP = """
+UPDATE task SET run = ?1, ordinal = kept.ordinal, outcome = 'unchanged', status = NULL, attempts = 0,
+    bytes = 0, seconds = 0, finished = ?2, error_kind = NULL, error_message = NULL, retryable = 0
+FROM (SELECT json_extract(value, '$[0]') AS row, json_extract(value, '$[1]') AS ordinal
+      FROM json_each(?3)) AS kept
+WHERE task.id = kept.row
+"""
 CHECKPOINT = """
 INSERT INTO begun (job, key, run, url, target, offset, etag, last_modified, source, total, gaps)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -142,6 +151,11 @@ def settle(connection: sqlite3.Connection, record: TaskRecord, run: int) -> None
         connection.execute(FORGET_EMPTY, (job, key))
     else:
         connection.execute(FORGET, (job, key))
+
+
+def keep(connection: sqlite3.Connection, kept: Sequence[tuple[int, int]], run: int, finished: float) -> None:
+    """Record that nothing was asked and that these rows' files are as they were, with new ordinals."""
+    connection.execute(KEEP, (run, finished, json.dumps(kept)))
 
 
 def checkpoint(

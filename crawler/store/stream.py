@@ -13,6 +13,7 @@ from aiofiles.threadpool import wrap
 from crawler.errors import StorageFailed
 from crawler.store.disk import storage_failed
 from crawler.store.folders import Folders, Where
+from crawler.store.lending import Lending
 from crawler.store.owning import create, reopen
 from crawler.store.sink import Piece, Sink, SyncFailed
 
@@ -54,9 +55,7 @@ class Stream:
         self._file: Any = None  # aiofiles' face of the sink
         self._behind: asyncio.Future[Any] | None = None
         self._blocks: list[list[Piece]] = []  # full, waiting for the thread
-        self._room: bytearray | None = None  # being filled; its filled part is among ``pieces``
-        self._room_used = 0
-        self._spare: list[bytearray] = []  # written, to be filled again
+        self._lending = Lending(shop.chunk_size)
         self._shorter = asyncio.Event()  # there is room among them again
         self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
         self._failed: StorageFailed | None = None
@@ -96,21 +95,16 @@ class Stream:
 
     async def room(self) -> memoryview:
         """Memory to receive into, up to a block; waits only while too many blocks are queued."""
-        if self._room is None:
+        if not self._lending.begun:
             await self._make_way()
-            self._room = self._spare.pop() if self._spare else bytearray(self._shop.chunk_size)
-            self._room_used = 0
-        return memoryview(self._room)[self._room_used :]
+        return self._lending.room()
 
     async def filled(self, size: int) -> None:
         """The first ``size`` bytes of the latest ``room`` are content; full blocks are queued."""
-        assert self._room is not None
-        end = self._room_used + size
-        self.pieces.append(memoryview(self._room)[self._room_used : end])
+        self.pieces.append(self._lending.filled(size))
         self.pending += size
-        self._room_used = end
-        if end == len(self._room):
-            self._watch_space(end)
+        if self._lending.full:
+            self._watch_space(self.pending)
             await self._queue_block()
 
     async def flush(self) -> Sink:
@@ -125,6 +119,12 @@ class Stream:
         await self.settled()
         sink = self.made()
         await self.on_thread(sink.write_and_sync, self._take())
+
+    async def hand_over(self) -> None:
+        """Have what is in memory written, be it less than a block; not while a ``room`` is lent out."""
+        if self.pieces:
+            await self._queue_block()
+            await self.quiet()
 
     async def sync_written(self) -> int:
         """Make durable what the thread has written, while more is; how many bytes of the file that are."""
@@ -265,8 +265,9 @@ class Stream:
             while self._blocks:
                 blocks, self._blocks = self._blocks, []
                 self._shorter.set()
-                await self._face(sink).writelines([piece for block in blocks for piece in block])
-                self._spare += [whole for block in blocks for whole in _memory(block)]
+                pieces = [piece for block in blocks for piece in block]
+                await self._face(sink).writelines(pieces)
+                self._lending.take_back(pieces)
         finally:
             self._blocks.clear()
             self._shorter.set()
@@ -286,7 +287,8 @@ class Stream:
             await self._shorter.wait()
 
     def _take(self) -> list[Piece]:
-        pieces, self.pieces, self.pending, self._room = self.pieces, [], 0, None
+        pieces, self.pieces, self.pending = self.pieces, [], 0
+        self._lending.part_with()
         return pieces
 
     def _face(self, sink: Sink) -> Any:
@@ -300,8 +302,3 @@ class Stream:
             return self._sink(fd)
         except OSError as error:
             raise storage_failed(error, "creating", self.shown) from error
-
-
-def _memory(block: list[Piece]) -> list[bytearray]:
-    """What the block's pieces are views of."""
-    return list({id(piece.obj): piece.obj for piece in block if isinstance(piece, memoryview)}.values())  # type: ignore[arg-type]  # only ``room`` makes views

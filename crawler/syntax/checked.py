@@ -43,9 +43,19 @@ def problems_of(
     error: ValidationError, node: Node, file: str, model: type[BaseModel] | None = None
 ) -> list[Problem]:
     """The errors in the order of the file; ``model`` makes "did you mean" possible for unknown keys."""
-    findings = [_finding(details, node, model) for details in error.errors(include_url=False)]
+    findings = [_finding(details, node, model) for details in _uncounted(error.errors(include_url=False))]
     places = sorted({(found.line, found.column, found.message) for found in _settled(findings)})
     return [Problem(file, *place) for place in places]
+
+
+def _uncounted(errors: list[ErrorDetails]) -> Iterator[ErrorDetails]:
+    """Without "too few items" where items are there: pydantic does not count those that are wrong."""
+    for details in errors:
+        loc = details["loc"]
+        if details["type"] != "too_short" or not any(
+            len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in errors
+        ):
+            yield details
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,23 @@ WEBSOCKET_SCHEMES = frozenset({"ws", "wss"})
 _WIRE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]*\Z")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# A URL about which nothing is special, its authority in group 1: almost all of a long list.
+_PLAIN = re.compile(r"https?://([a-z0-9.\-]+(?::[0-9]+)?)(?:/[A-Za-z0-9\-._~:/?@!$&'()*+,;=]*)?\Z")
 _NUMERIC_HOST = re.compile(r"(?:0[xX][0-9a-fA-F]*|\d+)(?:\.(?:0[xX][0-9a-fA-F]*|\d+))*\.?\Z")
+
+
+def plain(url: str) -> bool:
+    """Whether the URL needs no second look: it can be requested, is in wire form and has no user info.
+
+    Cheaper than ``problem`` and ``wire``; ``False`` says nothing.
+    """
+    match = _PLAIN.match(url)
+    return match is not None and _sound(match[1])
+
+
+@lru_cache(maxsize=4096)
+def _sound(netloc: str) -> bool:
+    return problem(f"http://{netloc}/") is None
 
 
 def wire(url: str) -> str:

@@ -1,4 +1,4 @@
-"""What hosts see of a run: how many requests at once, how far apart, how often, and what follows a bad answer."""
+"""What hosts see of a run: how many requests at once, how far apart, and what follows a bad answer."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def test_no_more_requests_are_at_a_host_than_its_rule_allows(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_requests_are_never_closer_than_the_delay(
-    kind: str, tmp_path: Path, run_crawler: RunCrawler
-) -> None:
+def test_requests_are_never_closer_than_the_delay(kind: str, tmp_path: Path, run_crawler: RunCrawler) -> None:
     with Arrivals(trouble) as server:
         path = manifest(tmp_path, job(kind, server, tmp_path, 12), head=head('"*": {delay: 60ms}'))
         assert run_crawler("run", path).returncode == 0
@@ -139,9 +137,7 @@ def test_a_host_that_turns_away_one_task_after_another_is_left_alone_for_longer_
     with Arrivals(lambda arrival: Reply(503 if arrival.order < 4 else 200)) as server:
         lines = [server.url(f"/{number}") for number in range(6)]
         retry = "retry: {attempts: 2, backoff: 5ms, max_backoff: 200ms}"
-        path = manifest(
-            tmp_path, many_hosts(tmp_path, lines), head=head('"*": {concurrency: 1}', retry)
-        )
+        path = manifest(tmp_path, many_hosts(tmp_path, lines), head=head('"*": {concurrency: 1}', retry))
         run_crawler("run", path)
         gaps = server.gaps()
     # The third 503 at the latest is a second task's, since the first has two attempts.

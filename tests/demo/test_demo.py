@@ -30,6 +30,9 @@ def test_the_demo_runs_twice_and_names_its_files(run_crawler: RunCrawler, tmp_pa
     assert hashlib.sha256((made / "files/big.bin").read_bytes()).digest() == digest.digest()
     assert (made / "files/busy.txt").read_bytes() == content.BUSY_TEXT
     assert (made / "images/03-gold.svg").read_bytes() == content.images()["gold.svg"]
+    crawled = {path.relative_to(made / "handbook").as_posix() for path in (made / "handbook").rglob("*.*")}
+    assert crawled == set(content.handbook())
+    assert len((made / "handbook.jsonl").read_text().splitlines()) == 6
     assert len((made / "ticks.jsonl").read_text().splitlines()) >= 20
     assert [str(path) for path in made.rglob("*.part*")] == []
     assert "files/big.bin" in ran.stdout + ran.stderr

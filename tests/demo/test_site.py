@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from aiohttp import ClientSession, FormData
@@ -60,6 +62,29 @@ async def test_an_unchanged_file_is_not_sent_again(base: str, session: ClientSes
         tag = answer.headers["ETag"]
     async with session.get(f"{base}/files/hello.txt", headers={"If-None-Match": tag}) as answer:
         assert answer.status == 304
+
+
+async def test_every_link_of_the_handbook_leads_to_a_document_but_the_one_that_robots_txt_guards(
+    base: str, session: ClientSession
+) -> None:
+    pages = [f"{base}/handbook/{name.removesuffix('index.html')}" for name in content.handbook()]
+    lost = set()
+    for page in pages:
+        async with session.get(page) as answer:
+            assert answer.status == 200
+            text = await answer.text()
+        for link in re.findall(r'(?:href|src)="([^"#]+)', text):
+            async with session.get(urljoin(page, link)) as answer:
+                if answer.status != 200:
+                    lost.add(answer.url.path)
+    assert lost == {"/handbook/drafts/storms.html"}
+    async with session.get(f"{base}/robots.txt") as answer:
+        assert "Disallow: /handbook/drafts/" in (await answer.text()).splitlines()
+
+
+async def test_a_page_of_the_handbook_has_moved(base: str, session: ClientSession) -> None:
+    async with session.get(f"{base}/handbook/lantern.html", allow_redirects=False) as answer:
+        assert (answer.status, answer.headers["Location"]) == (301, "lamp.html")
 
 
 async def test_what_was_handed_in_is_checked_and_told_to_the_hook(base: str, session: ClientSession) -> None:

@@ -76,6 +76,10 @@ def task(number: int, *, job: str = "job", slot: str = "a:80", method: str = "GE
     return replace(made, **more)
 
 
+async def no_archive(rules: Any) -> Any:
+    raise AssertionError("no job of these tests writes an archive")
+
+
 async def fine(task: Task, tools: Tools) -> Result:
     return Result(outcome=Outcome.NEW)
 
@@ -135,6 +139,7 @@ async def running(
         queue=8,
         chunk_size=1 << 20,
         intent=Intent(),
+        open_archive=no_archive,
     )
     bench = replace(bench, **settings)
     table = JobTable(jobs or [job()])

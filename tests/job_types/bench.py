@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from crawler.job_types.base import Job, JobType, Misfit, Tools
+from crawler.job_types.base import Fetch, Job, JobType, Misfit, Site, Tools
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Checkpoint, Known, Outcome, Result, Row, Task
 from crawler.net.aiohttp_transport import AiohttpTransport
@@ -61,6 +61,7 @@ class Bench:
     gauge: Gauge = field(default_factory=Gauge)
     spare: int = 0  # how many requests more than one the host's limit allows
     lent: int = 0
+    site: Site | None = None  # of a job that grows
 
     def borrow(self, wanted: int) -> int:
         granted = min(wanted, self.spare - self.lent)
@@ -84,6 +85,7 @@ class Bench:
             chunk_size=64 * 1024,
             borrow=self.borrow,
             give_back=self.give_back,
+            site=self.site,
         )
 
     async def perform(self, task: Task, type_: str) -> Result:
@@ -126,7 +128,9 @@ def job(type_: str, folder: Path | None = None, **keys: Any) -> Job:
 
 def expand(made: Job, sources: Sources | None = None) -> list[Task | Misfit]:
     """Everything the job comes to."""
-    return list(JOB_TYPES[made.type].tasks(made, sources or Sources(Path())))
+    found = list(JOB_TYPES[made.type].tasks(made, sources or Sources(Path())))
+    assert not any(isinstance(each, Fetch) for each in found)
+    return [each for each in found if not isinstance(each, Fetch)]
 
 
 def task(type_: str, sources: Sources | None = None, folder: Path | None = None, **keys: Any) -> Any:

@@ -151,6 +151,11 @@ def test_links_are_read_in_the_encoding_of_the_page() -> None:
     assert html_links(html.encode("utf-16"), URL).links[0].url == "https://h/docs/表.html"
 
 
+def test_a_mention_that_differs_after_its_fragment_only_counts_for_itself() -> None:
+    html = b"<a href=b#1 rel=nofollow><a href=b#2><a href=c#1 title=x><a href=c#2 rel=nofollow>"
+    assert html_links(html, URL).links == (Link("https://h/docs/b", PAGE), Link("https://h/docs/c", PAGE))
+
+
 def test_a_page_that_is_too_large_is_not_read() -> None:
     page = html_links(b"<a href=x>", URL, max_bytes=9)
     assert (page.too_large, page.links) == (True, ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crawler.policy.frontier import Frontier
 from crawler.policy.heard import GivenUp, Heard, HostMemory, Kind, Paused
-from crawler.policy.standing import FORGIVEN, STRIKES
+from crawler.policy.standing import FORGIVEN, REFUSALS, STRIKES
 from tests.policy.driving import Item, frontier, ran, started, troubled
 
 
@@ -47,14 +47,45 @@ def test_after_a_pause_one_goes_first_and_its_success_lets_the_others_follow() -
 def test_a_second_task_turned_away_pauses_for_a_minute_and_each_further_one_for_twice_as_long() -> None:
     waiting = troubled(20)
     now, seconds = 0.0, []
-    for _ in range(10):
+    for _ in range(REFUSALS - 1):
         task = waiting.take(now)
         assert task is not None
         event = ran(waiting, task, Kind.TURNED_AWAY, now, own_delay=0.5)
         assert isinstance(event, Paused)
         seconds.append(event.seconds)
         now += event.seconds
-    assert seconds == [0.5, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+    assert seconds == [0.5, 60, 120, 240, 480, 960, 1920]
+
+
+def test_a_host_that_turns_everybody_away_is_given_up_in_the_end_and_an_answer_brings_it_back() -> None:
+    waiting = troubled(20)
+    now = 0.0
+    for number in range(REFUSALS):
+        task = waiting.take(now)
+        assert task is not None
+        event = ran(waiting, task, Kind.TURNED_AWAY, now, retry_after=5.0)
+        assert isinstance(event, GivenUp if number == REFUSALS - 1 else Paused)
+        now += 5.0
+    assert waiting.take(now) is None
+    assert waiting.add(Item("a:1", 99), now=now) is not None
+    assert len(list(waiting.drain("a:1"))) == 20 - REFUSALS
+    waiting.report(Item("a:1", 0), Heard(Kind.ANSWERED, began=now), now)
+    assert waiting.add(Item("a:1", 99), now=now) is None
+
+
+def test_who_is_taken_out_waits_no_longer_and_the_others_keep_their_places() -> None:
+    waiting = frontier()
+    for number in range(6):
+        waiting.add(Item("a:1" if number % 2 else "b:1", number), now=0, first=number == 4)
+    out = waiting.take_out(lambda task: task.number in (1, 4))
+    assert sorted(task.number for task in out) == [1, 4]
+    assert len(waiting) == 4
+    left = []
+    while (task := waiting.take(0.0)) is not None:
+        left.append(task.number)
+        waiting.begin(task, 0.0)
+        waiting.release(task, 0.0)
+    assert sorted(left) == [0, 2, 3, 5]
 
 
 def test_one_task_that_is_always_turned_away_waits_only_its_own_delay() -> None:

@@ -70,7 +70,7 @@ def test_a_mixed_run_is_told_with_what_to_do_about_it() -> None:
         "whether they are whole cannot be told\n"
         "\n"
         "1 task failed: http_status 404\n"
-        "  → correct the URL, or take it out of the manifest if the resource is gone\n"
+        "  → correct the URL, or leave it out (`deny` it in a crawl) if the resource is gone\n"
         "  reports: http://127.0.0.1:1234/b.csv?token=***\n"
         "    the server answered 404 Not Found (1 attempt, permanent)\n"
         "\n"

@@ -1,4 +1,4 @@
-"""A server on every loopback address that does what a test says and knows exactly when each request arrived."""
+"""A server on every loopback address that does as a test says and knows when each request arrived."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ class Arrival:
     again: int  # how often the host had got this path before
     size: int = 0  # bytes of body received
     answered: float | None = None  # just before the answer left
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Arrivals:
 
     def __post_init__(self) -> None:
         self._listener = socket.create_server(("0.0.0.0", 0), backlog=1024)
+        # Inherited by what is accepted: a first request may be there before its thread is.
+        self._listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.port: int = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._paths: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -112,7 +115,6 @@ class Arrivals:
         with self._lock:
             self._open.add(connection)
         with contextlib.suppress(OSError), connection:
-            connection.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             host = connection.getsockname()[0]
             while (arrival := self._receive(connection, host)) is not None:
@@ -138,8 +140,11 @@ class Arrivals:
                 return None
             head += piece
         lines, _, body = bytes(head).partition(b"\r\n\r\n")
-        method, path, *_ = lines.decode("latin-1").split()
+        first_line, *fields = lines.decode("latin-1").split("\r\n")
+        method, path, *_ = first_line.split()
         arrival = self._log(host, method, path, arrived)
+        split = (each.partition(":") for each in fields)
+        arrival.headers = {name.strip().lower(): value.strip() for name, _, value in split}
         arrival.size = _read_body(connection, lines, len(body))
         return arrival
 

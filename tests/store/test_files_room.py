@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ async def test_what_is_received_into_its_memory_is_the_file(
     data = os.urandom(12 * MIB + 17)
     async with output_root(tmp_path, durability, Diary(), chunk) as output:
         part = await output.open("f", job="j", key="k")
-        saves = []
+        saves: list[int] = []
         while part.offset < len(data):
             room = await part.room()
             assert 0 < len(room) <= chunk
@@ -52,7 +53,7 @@ async def test_writing_and_lending_may_take_turns(tmp_path: Path) -> None:
         saved = await part.finish(replace=False)
     content = (tmp_path / "f").read_bytes()
     assert (saved.size, len(content)) == (reached, reached)
-    runs = [content[0]] + [b for a, b in zip(content, content[1:], strict=False) if a != b]
+    runs = [content[0]] + [b for a, b in pairwise(content) if a != b]
     assert [run for run in runs if run < 200] == list(range(40))
     assert sorted({run for run in runs if run >= 200}) == list(range(200, 240))
 

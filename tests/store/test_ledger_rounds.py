@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from crawler.model import Outcome
@@ -21,28 +22,46 @@ async def begun(
     return info
 
 
+def placed(info: RunInfo) -> RunInfo:
+    """Its place alone, whenever the run before it ended."""
+    return replace(info, idle=None)
+
+
+async def test_a_run_knows_how_long_ago_another_may_have_sent_something(tmp_path: Path) -> None:
+    assert (await begun(tmp_path, "first", end=(0, True))).idle is None
+    ledger = Ledger.open(tmp_path, "nightly", durability="none")
+    finished = ended("first", exit_code=0, complete=True).finished
+    assert ledger.begin("second", finished + 40.0, manifest="nightly.yaml").idle == 40.0
+    await ledger.close()  # and never finished, as if it had been killed
+    ledger = Ledger.open(tmp_path, "nightly", durability="none")
+    assert ledger.begin("third", finished + 90.0, manifest="nightly.yaml").idle == 0.0
+    await ledger.close()
+
+
 async def test_a_run_after_a_complete_one_opens_a_new_round(tmp_path: Path) -> None:
-    assert await begun(tmp_path, "a", end=(0, True)) == RunInfo(1, 1, continues=False)
-    assert await begun(tmp_path, "b", end=(5, True)) == RunInfo(2, 2, continues=False)
-    assert await begun(tmp_path, "c", end=(0, True)) == RunInfo(3, 3, continues=False)
+    assert placed(await begun(tmp_path, "a", end=(0, True))) == RunInfo(1, 1, continues=False)
+    assert placed(await begun(tmp_path, "b", end=(5, True))) == RunInfo(2, 2, continues=False)
+    assert placed(await begun(tmp_path, "c", end=(0, True))) == RunInfo(3, 3, continues=False)
 
 
 async def test_a_run_that_never_finished_or_was_stopped_is_continued_in_its_round(tmp_path: Path) -> None:
     assert (await begun(tmp_path, "a", end=None)).round == 1
-    assert await begun(tmp_path, "b", end=(143, False)) == RunInfo(2, 1, continues=True)
-    assert await begun(tmp_path, "c", end=(4, False)) == RunInfo(3, 1, continues=True)
-    assert await begun(tmp_path, "d", end=(0, True)) == RunInfo(4, 1, continues=True)
-    assert await begun(tmp_path, "e", end=(0, True)) == RunInfo(5, 2, continues=False)
+    assert placed(await begun(tmp_path, "b", end=(143, False))) == RunInfo(2, 1, continues=True)
+    assert placed(await begun(tmp_path, "c", end=(4, False))) == RunInfo(3, 1, continues=True)
+    assert placed(await begun(tmp_path, "d", end=(0, True))) == RunInfo(4, 1, continues=True)
+    assert placed(await begun(tmp_path, "e", end=(0, True))) == RunInfo(5, 2, continues=False)
 
 
 async def test_a_round_may_be_continued_on_request_although_it_is_over(tmp_path: Path) -> None:
     await begun(tmp_path, "a", end=(0, True))
     await begun(tmp_path, "b", end=(4, True))
-    assert await begun(tmp_path, "c", continue_round=True, end=(0, True)) == RunInfo(3, 2, continues=False)
+    assert placed(await begun(tmp_path, "c", continue_round=True, end=(0, True))) == RunInfo(
+        3, 2, continues=False
+    )
 
 
 async def test_a_request_to_continue_the_round_of_an_empty_ledger_opens_the_first(tmp_path: Path) -> None:
-    assert await begun(tmp_path, "a", continue_round=True, end=None) == RunInfo(1, 1, continues=False)
+    assert placed(await begun(tmp_path, "a", continue_round=True, end=None)) == RunInfo(1, 1, continues=False)
 
 
 async def test_a_killed_retry_does_not_reopen_a_round_that_was_over(tmp_path: Path) -> None:

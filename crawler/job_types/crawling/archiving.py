@@ -6,7 +6,7 @@ import time
 
 import msgspec
 
-from crawler.job_types.base import Tools
+from crawler.job_types.base import Site, Tools
 from crawler.job_types.crawling.content import Content
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.net.transport import Response
@@ -39,10 +39,12 @@ async def archive_exchange(
         ArchivedExchange(
             url=task.found.url,
             started=began,
-            request_line=heads.request_line,
+            request_line=_request_line(task, tools.site, heads.request_line),
             request_headers=heads.request_headers,
             status_line=heads.status_line,
-            response_headers=heads.response_headers,
+            response_headers=tuple(
+                (name, _shown(tools.site, value)) for name, value in heads.response_headers
+            ),
             body=body,
             decoded=response.encoded,
             ip=heads.ip,
@@ -52,3 +54,19 @@ async def archive_exchange(
         )
     )
     return msgspec.json.encode(capture).decode()
+
+
+def _request_line(task: CrawlTask, site: Site, line: bytes) -> bytes:
+    """The line without secrets: those of a start URL, of ``params``, or anywhere in it."""
+    request = task.request
+    if not request.params and request.url == task.found.url:
+        return _shown(site, line)
+    method, target, version = line.split(b" ", 2)
+    url = site.without_secrets(f"http://h{target.decode('latin-1')}")
+    return b" ".join((method, url.removeprefix("http://h").encode("latin-1", "replace"), version))
+
+
+def _shown(site: Site, value: bytes) -> bytes:
+    text = value.decode("latin-1")
+    shown = site.shown(text)
+    return value if shown is text else shown.encode("latin-1", "replace")

@@ -6,15 +6,19 @@ import asyncio
 from collections.abc import Callable
 
 from crawler.crawled import Page
+from crawler.errors import TargetExists
 from crawler.job_types.base import Job, Site, Tools
 from crawler.job_types.crawling.following import Following
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.rules import ExtractRules
-from crawler.model import Known
+from crawler.job_types.saving import saved_of
+from crawler.model import Known, Outcome
+from crawler.policy.fingerprints import fingerprint
 from crawler.policy.layout import relative_link
 from crawler.store.files import Origin
 
 _MOST_HOPS = 10
+_WHOLE = frozenset({Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED})
 _REMEMBERED = 50_000  # places of URLs, which most pages of a site have in common
 
 
@@ -36,9 +40,15 @@ class Converter:
             if page.target is None or page.converted or not (media.html or media.css):
                 continue
             known = self._site.known(page)
-            if known is not None and self._tools.files.is_intact(known):
+            # Of any other file it is not known that it is what the page's body was.
+            if known is None or known.outcome not in _WHOLE or not self._tools.files.is_intact(known):
+                continue
+            if known.sha256 == page.digest:
                 await self._convert(page, page.target, known, media)
                 converted += 1
+            elif page.digest is not None and (saved := saved_of(known)) is not None:
+                # The last run rewrote it and was ended before it could say so.
+                self._site.converted(page, saved)
         return converted
 
     async def _convert(self, page: Page, target: str, known: Known, media: Media) -> None:
@@ -91,17 +101,26 @@ class Converter:
         return None
 
 
-async def write_extracted(job: Job, rules: ExtractRules, site: Site, tools: Tools) -> int:
+async def write_extracted(job: Job, rules: ExtractRules, site: Site, tools: Tools, *, overwrite: bool) -> int:
     """One JSON line a page, in the order in which the pages were found; how many. Raises ``StorageFailed``.
 
-    The file is this job's alone and written anew at the end of each round.
+    The file is this job's alone and written anew at the end of each round. Raises ``TargetExists`` where
+    one stands that this job has not written.
     """
+    page = Page(fingerprint=fingerprint(f"extract {rules.to}"), key=rules.to, url="", target=rules.to)
+    if not overwrite and site.page(page.fingerprint) is None and tools.files.exists(rules.to):
+        raise TargetExists(
+            f"{rules.to!r} exists and no earlier run of this job made it; it was left alone "
+            "(move it away, or choose another target)"
+        )
+    site.record(page, ())
     part = await tools.files.open(rules.to, job=job.name, key=rules.to)
     lines = 0
     try:
         for page in site.pages():
-            if page.extracted is not None and page.extracted.startswith(rules.recipe):
-                await part.write(page.extracted[len(rules.recipe) :] + b"\n")
+            extracted = page.extracted or b""
+            if extracted.startswith(rules.recipe) and len(extracted) > len(rules.recipe):
+                await part.write(extracted[len(rules.recipe) :] + b"\n")
                 lines += 1
     except BaseException:
         await part.discard()

@@ -12,7 +12,8 @@ from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.crawling.spec import CrawlSpec
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.expand import Item, Requests, misfit
-from crawler.model import Robots
+from crawler.model import Request, Robots
+from crawler.net.redirects import CARRIED
 from crawler.policy import urls
 from crawler.policy.canonical import canonical
 from crawler.policy.fingerprints import fingerprint
@@ -27,15 +28,16 @@ class Crawling:
 
     def __init__(self, job: Job, default_agent: str) -> None:
         spec: CrawlSpec = job.spec
-        agent = next(
-            (text(value, {}) for name, value in spec.headers.items() if name.lower() == "user-agent"), ""
-        )
-        self.rules = spec.rules(job.name, product_token(agent or default_agent))
+        agents = [value for name, value in spec.headers.items() if name.lower() == "user-agent"]
+        agent = next((value for value in agents if isinstance(value, str)), "")
+        rules = spec.rules(job.name, product_token(agent or default_agent))
+        self.rules = replace(rules, reading=_reading(rules, spec.start))
         self.seed_urls = tuple(
-            form for url in spec.start if (form := canonical(text(url, {}), self.rules.canonical)) is not None
+            form for url in spec.start if (form := canonical(url, self.rules.canonical)) is not None
         )
         self._job = job
         self._requests = Requests(job, identity=True)
+        self._origins = frozenset(urls.origin(url) for url in self.seed_urls)
 
     def seeds(self) -> Iterator[Found | Misfit]:
         """The start URLs, and the sitemaps that the manifest names."""
@@ -44,11 +46,9 @@ class Crawling:
         if not isinstance(spec.sitemaps, bool):
             begin += [(url, Use.SITEMAP) for url in spec.sitemaps]
         for ordinal, (url, use) in enumerate(begin):
-            form = canonical(text(url, {}), self.rules.canonical)
+            form = canonical(url, self.rules.canonical)
             if form is None:
-                error = TemplateFailed(
-                    f"{text(url, {})[:200]!r} cannot be crawled; expected an http or https URL"
-                )
+                error = TemplateFailed(f"{url[:200]!r} cannot be crawled; expected an http or https URL")
                 yield misfit(self._job, Item(ordinal, url, {}), error)
             else:
                 yield Found(form, fingerprint(form), use, 0)
@@ -56,13 +56,17 @@ class Crawling:
     def task(self, queued: Queued) -> CrawlTask:
         """The task of a found URL. Raises ``TemplateFailed`` or ``UnsafePath``."""
         job, found, rules = self._job, queued.found, self.rules
-        item = Item(queued.place - 1, found.url, {"index": queued.place - 1})
+        item = Item(queued.place - 1, queued.secret or found.url, {"index": queued.place - 1})
         url, auth = self._requests.url(item)
         request = self._requests.make(url, item.values, auth)
         listing = found.use is Use.SITEMAP
+        if found.depth == 0 and found.hops and found.url not in self.seed_urls:
+            self.seed_urls += (found.url,)  # where a start URL was moved to
+        if urls.origin(url) not in self._origins and (found.depth or found.hops):
+            request = self._elsewhere(request)
         return CrawlTask(
             job=job.name,
-            key=f"sitemap {found.url}" if listing else found.url,
+            key=f"sitemap {item.url}" if listing else str(item.url),
             ordinal=queued.place - 1,
             slot=urls.slot(url),
             request=request if listing else replace(request, redirects=False),
@@ -71,7 +75,7 @@ class Crawling:
             robots=_robots(rules, found),
             found=found,
             rules=rules,
-            layout=self._layout(url, item) if rules.files and not listing else None,
+            layout=self._layout(found.url, item) if rules.files and not listing else None,
             seeds=self.seed_urls,
         )
 
@@ -86,6 +90,17 @@ class Crawling:
             except TaskError as error:
                 yield misfit(self._job, Item(place - 1, seed.url, {}), error)
 
+    def _elsewhere(self, request: Request) -> Request:
+        """What may be sent to an origin that the manifest does not name, as after a redirect to it."""
+        return replace(
+            request,
+            headers=tuple(pair for pair in request.headers if pair[0].lower() in CARRIED),
+            params=(),
+            cookies=(),
+            auth=None,
+            named_by=urls.host(self.seed_urls[0]),
+        )
+
     def _layout(self, url: str, item: Item) -> str:
         to = self._job.spec.to
         if to is None:
@@ -94,8 +109,15 @@ class Crawling:
         return safe_target(text(to, item.values))
 
 
+def _reading(rules: CrawlRules, start: tuple[str, ...]) -> int:
+    """A mark of all that says which links of a document are followed."""
+    limits = rules.scope, rules.canonical, rules.max_pages
+    return fingerprint(repr((start, limits, rules.forms, rules.robots, rules.agent, rules.requisites)))
+
+
 def _robots(rules: CrawlRules, found: Found) -> Robots:
     """What robots.txt keeps us from is a failure only where the manifest itself asked for it."""
     if not rules.robots:
         return Robots.IGNORE
-    return Robots.OBEY if found.depth == 0 and found.hops == 0 else Robots.SKIP
+    named = found.use is not Use.SITEMAP or not rules.sitemaps  # else it was robots.txt that named it
+    return Robots.OBEY if found.depth == 0 and named else Robots.SKIP

@@ -8,23 +8,36 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from crawler.job_types.base import Aside
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.rules import CrawlRules, ExtractRules
 from crawler.pages.link import Link, LinkKind
 from crawler.policy.url_patterns import UrlPattern
 
-# A larger document is parsed on a thread: what it takes would hold up every other transfer for too long.
-PARSED_AT_ONCE = 512 * 1024
+# A larger document is no work for another core: others would wait behind it, and it is copied on the way.
+MOST_SENT = 1024 * 1024
+# Without another core, a larger document is parsed on a thread: the 4 ms that it takes would hold up every
+# other transfer. Fields take a tree, which takes three times as long.
+PARSED_AT_ONCE = 256 * 1024
+EXTRACTED_AT_ONCE = 64 * 1024
+
+PAGE, REQUISITE, NOFOLLOW = LinkKind.PAGE.value, LinkKind.REQUISITE.value, 4
+"""What a link is, as bits: its ``LinkKind``, and whether it asks not to be followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``pages``: links to pages may be followed. ``problems``: what the manifest asked for in vain."""
+    """``pages``: links to pages may be followed. ``problems``: what the manifest asked for in vain.
 
-    links: Sequence[Link] = ()
+    The links are two objects, not thousands: a document may come from another process.
+    """
+
+    urls: tuple[str, ...] = ()  # of its links, absolute and each once
+    kinds: bytes = b""  # and what each is, in bits
     pages: bool = True
     extracted: bytes | None = None
     problems: tuple[str, ...] = ()
+    cut: int = 0  # links beyond those that are taken from one document
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +46,40 @@ class Reader:
 
     rules: CrawlRules
 
-    async def read(self, body: bytes | None, url: str, media: Media, robots_tags: Sequence[str]) -> Document:
-        """The document, off the event loop if it is large; nothing is known of one without ``body``."""
+    async def read(
+        self,
+        body: bytes | None,
+        url: str,
+        media: Media,
+        robots_tags: Sequence[str],
+        *,
+        shown: str,
+        aside: Aside,
+    ) -> Document:
+        """The document, off the event loop if it is large; nothing is known of one without ``body``.
+
+        ``shown`` is its URL as it may be written down.
+        """
         if body is None:
             return Document()
-        if len(body) > PARSED_AT_ONCE:
-            return await asyncio.to_thread(self._read, body, url, media, robots_tags)
-        return self._read(body, url, media, robots_tags)
+        if (media.html or self.rules.extract is not None) and len(body) <= MOST_SENT and aside.ready():
+            document: Document = await aside.run(self, body, url, media, robots_tags, shown)
+            return document
+        if len(body) > (PARSED_AT_ONCE if self.rules.extract is None else EXTRACTED_AT_ONCE):
+            return await asyncio.to_thread(self, body, url, media, robots_tags, shown)
+        return self(body, url, media, robots_tags, shown)
 
-    def _read(self, body: bytes, url: str, media: Media, robots_tags: Sequence[str]) -> Document:
+    def __call__(
+        self, body: bytes, url: str, media: Media, robots_tags: Sequence[str], shown: str
+    ) -> Document:
+        """The document; as ``read``, but at once."""
         document = Document()
         if media.html:
             document = self._html(body, url, media, robots_tags)
         elif media.css:
-            document = Document(_css(body, url, media))
+            document = _linking(_css(body, url, media))
         if self.rules.extract is not None and (media.html or media.json):
-            document = _with_fields(document, self.rules.extract, body, url, media)
+            document = _with_fields(document, self.rules.extract, body, url, media, shown)
         return document
 
     def _html(self, body: bytes, url: str, media: Media, robots_tags: Sequence[str]) -> Document:
@@ -59,7 +90,12 @@ class Reader:
         asked = found.nofollow or (
             bool(robots_tags) and header_directives(robots_tags, self.rules.agent).nofollow
         )
-        return Document(found.links, pages=not (asked and self.rules.robots))
+        return _linking(found.links, pages=not (asked and self.rules.robots), cut=found.cut)
+
+
+def _linking(links: Sequence[Link], *, pages: bool = True, cut: int = 0) -> Document:
+    kinds = bytes([link.kind.value | (NOFOLLOW if link.nofollow else 0) for link in links])
+    return Document(tuple([link.url for link in links]), kinds, pages=pages, cut=cut)
 
 
 def _css(body: bytes, url: str, media: Media) -> list[Link]:
@@ -76,11 +112,13 @@ def _css(body: bytes, url: str, media: Media) -> list[Link]:
     return [Link(target, LinkKind.REQUISITE) for target in found]
 
 
-def _with_fields(document: Document, rules: ExtractRules, body: bytes, url: str, media: Media) -> Document:
+def _with_fields(
+    document: Document, rules: ExtractRules, body: bytes, url: str, media: Media, shown: str
+) -> Document:
     if rules.pages and not any(UrlPattern.of(each).fits(url) for each in rules.pages):
         return document
     from crawler.pages.extraction import extract
 
     found = extract(body, media.header, url, rules.fields)
-    line = msgspec.json.encode({"url": url, **found.values})
+    line = msgspec.json.encode({"url": shown, **found.values})
     return replace(document, extracted=rules.recipe + line, problems=found.problems)

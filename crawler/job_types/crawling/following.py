@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from crawler.crawled import Found, Use
 from crawler.job_types.base import Site
-from crawler.job_types.crawling.documents import Reader
+from crawler.job_types.crawling.documents import NOFOLLOW, PAGE, REQUISITE, Reader
 from crawler.job_types.crawling.rules import CrawlRules
-from crawler.pages.link import Link, LinkKind
 from crawler.policy.canonical import canonical
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.scope import Scope
@@ -31,12 +30,25 @@ class Followed:
 class Following:
     """The scope of one crawl at work; it lives as long as the run."""
 
-    def __init__(self, rules: CrawlRules, seeds: Iterable[str]) -> None:
-        self.scope = Scope(rules.scope, seeds)
+    def __init__(self, rules: CrawlRules) -> None:
+        self.scope = Scope(rules.scope, ())
+        self._seeds: set[str] = set()
         self.reader = Reader(rules)
         self._rules = rules
         self._queries = QueryCounts(rules.scope.max_queries)
         self._known: dict[str, tuple[str, int] | None] = {}
+
+    def begin_at(self, seeds: Sequence[str]) -> None:
+        """Take start URLs, and where they were moved to, into the scope."""
+        for seed in seeds:
+            if seed not in self._seeds:
+                self._seeds.add(seed)
+                self.scope.add_seed(seed)
+
+    def mark(self, found: Found) -> int:
+        """What the links of a document are chosen by, beside what it says: its place, where that counts."""
+        depth = "" if self._rules.scope.depth is None else found.depth
+        return fingerprint(f"{self._rules.reading} {found.use} {depth}")
 
     def canonical(self, url: str) -> tuple[str, int] | None:
         """The canonical form of an absolute URL and its fingerprint; ``None`` for what no crawl fetches."""
@@ -50,39 +62,53 @@ class Following:
             self._known[url] = known
             return known
 
-    def follow(self, links: Sequence[Link], depth: int, site: Site, *, pages: bool = True) -> Followed:
+    def follow(
+        self, urls: Iterable[str], kinds: bytes, depth: int, site: Site, *, pages: bool = True
+    ) -> Followed:
         """What a document at ``depth`` leads to. ``pages`` says whether its links are followed as pages.
 
-        A requisite within the scope is a page like any other: what it is depends on its URL alone, not on
-        the page that was read first.
+        ``urls`` and ``kinds`` are of a ``Document``. A requisite within the scope is a page like any other:
+        what it is depends on its URL alone, not on the page that was read first.
         """
         followed = Followed()
-        for link in links:
-            if (known := self.canonical(link.url)) is None:
+        for link, kind in zip(urls, kinds, strict=True):
+            if (known := self.canonical(link)) is None:
                 continue
             url, mark = known
             if site.knows(mark):
                 followed.all.append(mark)
                 continue
-            use = self._use(url, link, depth + 1, site, pages)
+            use = self._use(url, kind, depth + 1, site, pages)
             if use is not None:
                 followed.all.append(mark)
                 followed.found.append(Found(url, mark, use, depth + 1))
         return followed
 
-    def again(self, fingerprints: bytes, depth: int, site: Site) -> Followed:
-        """What an unchanged document led to the last time, as far as it still belongs to the crawl."""
+    def again(self, links: bytes, depth: int, site: Site) -> Followed:
+        """What an unchanged document led to the last time, as far as it still belongs to the crawl.
+
+        ``links`` are those of its ``Page``.
+        """
         followed = Followed()
-        marks = array("q")
-        marks.frombytes(fingerprints)
-        followed.all = marks
-        fresh = [mark for mark in marks if not site.knows(mark)]
+        followed.all.frombytes(links[_MARK:])
+        fresh = [mark for mark in followed.all if not site.knows(mark)]
         for each in site.found(fresh) if fresh else ():
+            if each.use is Use.SITEMAP:
+                followed.found.append(replace(each, depth=depth + 1, hops=0))
+                continue
             as_page = self.scope.decide(each.url, depth + 1).allowed
             if as_page or (each.use is Use.REQUISITE and self._rules.requisites):
                 use = Use.PAGE if as_page else each.use
                 followed.found.append(Found(each.url, each.fingerprint, use, depth + 1))
         return followed
+
+    def chosen_alike(self, links: bytes, found: Found) -> bool:
+        """Whether the links of a ``Page`` were chosen by the very rules that hold now."""
+        return links[:_MARK] == array("q", (self.mark(found),)).tobytes()
+
+    def links(self, followed: Followed, found: Found) -> bytes:
+        """What ``Page`` keeps of them."""
+        return array("q", (self.mark(found),)).tobytes() + followed.all.tobytes()
 
     def moved(self, url: str, found: Found, site: Site) -> Found | None:
         """Where a redirect of a found URL leads, if that belongs to the crawl; a start URL's always does."""
@@ -91,7 +117,7 @@ class Following:
             return None
         target, mark = known
         if found.depth == 0:
-            self.scope.add_seed(target)
+            self.begin_at((target,))
         verdict = self.scope.decide(target, found.depth)
         use = found.use
         if not verdict.allowed and use is Use.PAGE:
@@ -101,9 +127,9 @@ class Following:
             use = Use.PAGE
         return Found(target, mark, use, found.depth, found.hops + 1)
 
-    def _use(self, url: str, link: Link, depth: int, site: Site, pages: bool) -> Use | None:
-        page = LinkKind.PAGE in link.kind and not (link.nofollow and self._rules.robots)
-        requisite = LinkKind.REQUISITE in link.kind
+    def _use(self, url: str, kind: int, depth: int, site: Site, pages: bool) -> Use | None:
+        page = kind & PAGE and not (kind & NOFOLLOW and self._rules.robots)
+        requisite = kind & REQUISITE
         if not (page and pages) and not requisite:
             return None
         verdict = self.scope.decide(url, depth)
@@ -121,6 +147,7 @@ class Following:
 
 
 _LIMITS = ("depth", "max_")
+_MARK = 8  # bytes
 
 
 def _short(rule: str) -> str:

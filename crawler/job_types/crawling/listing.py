@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import io
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from crawler.crawled import Found, Page, Use
 from crawler.job_types import reading
 from crawler.job_types.base import Tools
-from crawler.job_types.crawling.following import Following
+from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.task import CrawlTask
-from crawler.model import Outcome, Result
+from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
+from crawler.job_types.saving import kept
+from crawler.model import Outcome, Pairs, Result
 
 MOST_BYTES = 50 * 1024 * 1024  # of a sitemap, packed and unpacked (sitemaps.org: 50 MiB)
 MOST_URLS = 50_000  # of one sitemap (sitemaps.org)
@@ -24,28 +28,56 @@ _STEP = 256 * 1024
 
 async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> Result:
     """Find what the sitemap lists. Raises as every request does; a broken one gives what could be read."""
-    site = tools.site
+    site, found, known = tools.site, task.found, task.known
     assert site is not None
-    async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
+    page = site.earlier(found.fingerprint)
+    request, conditions = task.request, _conditions(task, page, following)
+    if conditions:
+        request = replace(request, headers=request.headers + conditions)
+    async with tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
+        if response.status == NOT_MODIFIED and conditions and known is not None and page is not None:
+            again = following.again(page.links, found.depth, site)
+            site.record(replace(page, key=task.key), again.found, most_pages=task.rules.max_pages)
+            return kept(task, known, response)
         if not 200 <= response.status < 300:
-            if task.found.depth == 0 and task.rules.sitemaps and response.status in (404, 410):
+            if found.depth == 0 and task.rules.sitemaps and response.status in (404, 410):
                 # robots.txt promised what is not there: nobody who runs this crawl can mend that.
                 return Result(outcome=Outcome.SKIPPED, status=response.status, note="no such sitemap")
             raise reading.bad_status(response)
         body = await reading.whole_body(response, tools.gauge, MOST_BYTES)
         tools.leave_host()
-    found = await asyncio.to_thread(_found, body, task.found, following)
-    page = Page(fingerprint=task.found.fingerprint, key=task.key, url=task.found.url)
-    site.record(
-        page, [each for each in found if not site.knows(each.fingerprint)], most_pages=task.rules.max_pages
+    followed = await asyncio.to_thread(_found, body, found, following)
+    digest = hashlib.sha256(body).hexdigest()
+    links = following.links(followed, found)
+    now = Page(fingerprint=found.fingerprint, key=task.key, url=found.url, digest=digest, links=links)
+    fresh = [each for each in followed.found if not site.knows(each.fingerprint)]
+    site.record(now, fresh, most_pages=task.rules.max_pages)
+    outcome = Outcome.NEW
+    if page is not None and known is not None:
+        outcome = Outcome.UNCHANGED if page.digest == digest else Outcome.CHANGED
+    headers = response.headers
+    return Result(
+        outcome=outcome,
+        status=response.status,
+        bytes=len(body),
+        etag=headers.get("ETag"),
+        last_modified=headers.get("Last-Modified"),
     )
-    return Result(outcome=Outcome.NEW, status=response.status, bytes=len(body))
 
 
-def _found(body: bytes, here: Found, following: Following) -> list[Found]:
+def _conditions(task: CrawlTask, page: Page | None, following: Following) -> Pairs:
+    """What makes the server answer 304, where what the sitemap listed the last time is still known."""
+    known = task.known
+    if not task.rules.conditional or known is None or page is None or page.current:
+        return ()
+    return validators(known) if following.chosen_alike(page.links, task.found) else ()
+
+
+def _found(body: bytes, here: Found, following: Following) -> Followed:
     from crawler.pages.sitemap import SitemapProblem, sitemap
 
-    found: list[Found] = []
+    followed = Followed()
+    found = followed.found
     for entry in sitemap(_unpacked(body)):
         if isinstance(entry, SitemapProblem):
             continue
@@ -59,7 +91,8 @@ def _found(body: bytes, here: Found, following: Following) -> list[Found]:
             found.append(Found(url, mark, Use.PAGE, 1))
         if len(found) >= MOST_URLS:
             break
-    return found
+    followed.all.extend(each.fingerprint for each in found)
+    return followed
 
 
 def _unpacked(body: bytes) -> Iterator[bytes]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from crawler.job_types.crawling.rules import CrawlRules
 
+TOO_LARGE = "limit_reached: max_file_bytes"
+
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _CSS = frozenset({"text/css"})
 _BY_NAME = {".html": "text/html", ".htm": "text/html", ".xhtml": "application/xhtml+xml", ".css": "text/css"}
@@ -52,7 +54,7 @@ class Media:
 def refusal(rules: CrawlRules, media: Media, length: int | None) -> str | None:
     """Why the crawl leaves an answer out by its head, or ``None``."""
     if rules.content_types and not any(fnmatchcase(media.type, each.lower()) for each in rules.content_types):
-        return "content_types"
+        return "scope: content_types"
     if rules.max_file_bytes is not None and length is not None and length > rules.max_file_bytes:
-        return "max_file_bytes"
+        return TOO_LARGE
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from crawler.crawled import Page
 from crawler.job_types.base import Site
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.task import CrawlTask
@@ -31,19 +32,18 @@ class PageFile:
         The name that an earlier run chose stays, unless the document has become another kind. Raises
         ``TargetExists`` where a file stands that no earlier run made, ``UnsafePath`` or ``StorageFailed``.
         """
-        assert task.layout is not None
-        layout = task.layout
-        if task.rules.convert_links:
-            layout = safe_target(with_extension(layout, media.type))
-        target = site.claim(layout, task.key)
+        known, found = task.known, task.found
+        before = known.target if known is not None else None
+        owner = Page(fingerprint=found.fingerprint, key=task.key, url=found.url, target=before)
+        target = site.claim(layout(task, media), owner)
         placed = replace(task, target=target)
         refuse_foreign(files, placed, overwrite=task.rules.overwrite)
         return cls(target, await files.open(target, job=task.job, key=task.key), placed)
 
-    async def finish(self, same: bool, before: bool, files: Files, response: Response) -> Result:
-        """Give the file its name, or leave the old one if it is the ``same`` and intact.
+    async def finish(self, same: bool, files: Files, response: Response) -> Result:
+        """Give the file its name, or leave the old one if it is intact and was made of the ``same`` body.
 
-        ``before`` says whether an earlier run fetched this page. The part file is given up in any case.
+        The part file is given up in any case.
         """
         task, known = self.task, self.task.known
         origin = Origin(task.url, response.headers.get("ETag"), response.headers.get("Last-Modified"))
@@ -59,6 +59,7 @@ class PageFile:
                 mtime=http_date(modified) if modified else None,
                 origin=origin,
             )
+            before = known is not None and known.sha256 is not None
             outcome = Outcome.CHANGED if before and not same else Outcome.NEW
         return Result(
             outcome=outcome,
@@ -69,6 +70,14 @@ class PageFile:
             last_modified=origin.last_modified,
             note=None if response.verified_length else "unverified_length",
         )
+
+
+def layout(task: CrawlTask, media: Media) -> str:
+    """Where the file of a document of this kind belongs, if nobody else is there."""
+    assert task.layout is not None
+    if task.rules.convert_links:
+        return safe_target(with_extension(task.layout, media.type))
+    return task.layout
 
 
 def _intact(known: Known, target: str, files: Files) -> Saved | None:

@@ -57,3 +57,4 @@ class CrawlRules:
     overwrite: bool
     warc: WarcRules | None
     extract: ExtractRules | None
+    reading: int = 0  # a mark of the rules and start URLs by which links are chosen

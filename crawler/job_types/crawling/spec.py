@@ -7,15 +7,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
+from crawler.errors import UnsafePath
 from crawler.job_types.crawling.rules import CrawlRules, ExtractRules, WarcRules
 from crawler.job_types.spec import JobSpec, OneOrMany, ShortSpec
 from crawler.pages.extraction import Field as PageField
+from crawler.pages.extraction import query_problem
 from crawler.policy.canonical import CanonicalRules
 from crawler.policy.domains import host_pattern_problem
+from crawler.policy.names import safe_target
 from crawler.policy.parameters import DROPPED_PARAMETERS, SESSION_PARAMETERS, name_problem
 from crawler.policy.scope import ANY_HOST, SAME_DOMAIN, SAME_HOST, ScopeRules
 from crawler.policy.url_patterns import url_pattern_problem
-from crawler.syntax.fields import HttpUrl, Size, Spec, TextField
+from crawler.syntax.fields import Size, Spec, TextField
+from crawler.syntax.urls import problem
 
 _WORDS = frozenset({ANY_HOST, SAME_DOMAIN, SAME_HOST})
 _RULES = ScopeRules()
@@ -31,12 +35,28 @@ def _without(problem: Callable[[str], str | None]) -> Callable[[str], str]:
 
 
 def _hosts_problem(value: str) -> str | None:
-    return None if value in _WORDS else host_pattern_problem(value)
+    if value in _WORDS:
+        return None
+    letters = "".join(filter(str.isalpha, value.lower()))
+    for word in _WORDS:
+        if letters == word.replace("-", ""):  # a host pattern by its form, but hardly meant as one
+            return f"unknown word {value!r}; did you mean {word!r}?"
+    return host_pattern_problem(value)
+
+
+def _target_problem(value: str) -> str | None:
+    try:
+        safe_target(value.replace("${job}", "job"))
+    except UnsafePath as error:
+        return str(error)
+    return None
 
 
 HostText = Annotated[str, AfterValidator(_without(_hosts_problem))]
 PatternText = Annotated[str, AfterValidator(_without(url_pattern_problem))]
 ParameterName = Annotated[str, AfterValidator(_without(name_problem))]
+TargetText = Annotated[str, AfterValidator(_without(_target_problem))]
+StartUrl = Annotated[str, AfterValidator(_without(problem))]
 
 
 class ScopeSpec(Spec):
@@ -107,13 +127,30 @@ class FieldSpec(ShortSpec):
     def _one_way(self) -> FieldSpec:
         if (self.css is None) == (self.jmespath is None):
             raise ValueError("expected exactly one of 'css' and 'jmespath'")
+        if (why := query_problem(self.field(""))) is not None:
+            raise ValueError(why.removeprefix("field '': "))
         return self
+
+    def field(self, name: str) -> PageField:
+        """The same as plain data."""
+        return PageField(
+            name=name,
+            css=self.css,
+            jmespath=self.jmespath,
+            attribute=self.attribute,
+            many=self.many,
+            type=self.type,
+            required=self.required,
+            default=self.default,
+        )
 
 
 class ExtractSpec(Spec):
     """Fields to take out of each page."""
 
-    to: str = Field("${job}.jsonl", min_length=1, description="One JSON line a page, below the output root.")
+    to: TargetText = Field(
+        "${job}.jsonl", min_length=1, description="One JSON line a page, below the output root."
+    )
     fields: Annotated[dict[str, FieldSpec], Field(min_length=1)] = Field(description="Fields by name.")
     pages: Annotated[tuple[PatternText, ...], OneOrMany] = Field(
         (), description="URL patterns of the pages to take them from; by default all."
@@ -123,7 +160,7 @@ class ExtractSpec(Spec):
 class WarcSpec(Spec):
     """WARC 1.1 files of every answer, with their indexes."""
 
-    folder: str = Field("warc", min_length=1, description="Folder below the output root.")
+    folder: TargetText = Field("warc", min_length=1, description="Folder below the output root.")
     name: str | None = Field(
         None, min_length=1, description="How file names begin; by default the job's name."
     )
@@ -145,7 +182,7 @@ def _flag_or_list(value: object) -> str:
 
 
 SitemapsField = Annotated[
-    Annotated[bool, Tag("flag")] | Annotated[tuple[HttpUrl, ...], OneOrMany, Tag("list")],
+    Annotated[bool, Tag("flag")] | Annotated[tuple[StartUrl, ...], OneOrMany, Tag("list")],
     Discriminator(_flag_or_list),
 ]
 
@@ -154,7 +191,7 @@ class CrawlSpec(JobSpec):
     """Follow links from start URLs."""
 
     type: Literal["crawl"]
-    start: Annotated[tuple[HttpUrl, ...], OneOrMany] = Field(min_length=1, description="Where to begin.")
+    start: Annotated[tuple[StartUrl, ...], OneOrMany] = Field(min_length=1, description="Where to begin.")
     sitemaps: SitemapsField = Field(
         True, description="true takes those that robots.txt names, false none; or URLs of sitemaps."
     )
@@ -209,17 +246,5 @@ class CrawlSpec(JobSpec):
 def _extract(spec: ExtractSpec | None, job: str) -> ExtractRules | None:
     if spec is None:
         return None
-    fields = tuple(
-        PageField(
-            name=name,
-            css=each.css,
-            jmespath=each.jmespath,
-            attribute=each.attribute,
-            many=each.many,
-            type=each.type,
-            required=each.required,
-            default=each.default,
-        )
-        for name, each in spec.fields.items()
-    )
-    return ExtractRules(spec.to.replace("${job}", job), fields, spec.pages)
+    fields = tuple(each.field(name) for name, each in spec.fields.items())
+    return ExtractRules(safe_target(spec.to.replace("${job}", job)), fields, spec.pages)

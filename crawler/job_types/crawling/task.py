@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crawler.crawled import Found
 from crawler.job_types.crawling.rules import CrawlRules
@@ -16,4 +16,4 @@ class CrawlTask(Task):
     found: Found
     rules: CrawlRules
     layout: str | None = None
-    seeds: tuple[str, ...] = ()  # canonical, as far as they are known to be one
+    seeds: tuple[str, ...] = field(default=(), repr=False)  # canonical, and where they were moved to

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urljoin
 
 from crawler.crawled import Found, Page, Use
-from crawler.errors import BadStatus, RedirectRefused, UnexpectedContent
+from crawler.errors import BadStatus, RedirectRefused, TooLarge, UnexpectedContent
 from crawler.job_types import reading
 from crawler.job_types.base import Site, Tools
 from crawler.job_types.crawling.archiving import archive_exchange
-from crawler.job_types.crawling.content import Content
+from crawler.job_types.crawling.content import MOST_PARSED, Content
 from crawler.job_types.crawling.documents import Document
 from crawler.job_types.crawling.following import Followed, Following
-from crawler.job_types.crawling.media import Media, refusal
-from crawler.job_types.crawling.placing import PageFile
+from crawler.job_types.crawling.media import TOO_LARGE, Media, refusal
+from crawler.job_types.crawling.placing import PageFile, layout
 from crawler.job_types.crawling.task import CrawlTask
+from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
-from crawler.model import Outcome, Pairs, Result
+from crawler.model import Known, Outcome, Pairs, Result
 from crawler.net.transport import Response
 from crawler.policy import urls
+from crawler.policy.names import akin
 
-NOT_MODIFIED = 304
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_HOPS = 10  # redirects in a row, as for every other request
+AT_ONCE = 2000  # links that are looked at before others get their turn: 20 ms
 _LARGEST_REDIRECT = 1024 * 1024  # bytes of a redirect's own body that are archived
 
 
@@ -38,7 +41,7 @@ class Visit:
         self._site: Site = tools.site
         self._following = following
         self._rules = task.rules
-        self._page = self._site.page(task.found.fingerprint)
+        self._page = self._site.earlier(task.found.fingerprint)
         self._began = time.time()
 
     async def run(self) -> Result:
@@ -59,8 +62,11 @@ class Visit:
                 raise self._refused(response)
             media = Media.of(response.headers.get("Content-Type"), task.found.url)
             if (why := refusal(self._rules, media, response.length)) is not None:
-                return self._left_out(f"scope: {why}", response.status)
-            return await self._take(response, media)
+                return self._left_out(why, response.status)
+            try:
+                return await self._take(response, media)
+            except TooLarge:
+                return self._left_out(TOO_LARGE, response.status)
 
     def _left_out(self, why: str, status: int | None = None) -> Result:
         self._site.leave_out(why)
@@ -71,14 +77,28 @@ class Visit:
         known, page, rules = self._task.known, self._page, self._rules
         if not rules.conditional or known is None or page is None or page.digest is None:
             return ()
-        if rules.files and not (page.target and self._tools.files.is_intact(known)):
+        # Recorded in this round and here again: an attempt was broken off, and what it saw may not be kept.
+        if page.current or not self._following.chosen_alike(page.links, self._task.found):
+            return ()
+        if rules.files and not (self._holds(page.digest) and self._stays(known, page)):
             return ()
         if rules.warc is not None and page.archived is None:
             return ()
         if rules.extract is not None and not (page.extracted or b"").startswith(rules.extract.recipe):
             return ()
-        pairs = (("If-None-Match", known.etag), ("If-Modified-Since", known.last_modified))
-        return tuple((name, value) for name, value in pairs if value)
+        return validators(known)
+
+    def _stays(self, known: Known, page: Page) -> bool:
+        """Whether the file is intact, and where today's rules would have it."""
+        wanted = layout(self._task, Media.of(page.media, self._task.found.url))
+        return akin(known.target or "", wanted) and self._tools.files.is_intact(known)
+
+    def _holds(self, digest: str) -> bool:
+        """Whether the file that the ledger knows was made of a body with this sha256."""
+        known, page = self._task.known, self._page
+        if known is None or page is None or page.digest != digest or known.target is None:
+            return False
+        return self._rules.convert_links if page.converted else known.sha256 == digest
 
     async def _unchanged(self, response: Response) -> Result:
         """The page is as it was, and so is what it led to."""
@@ -95,9 +115,11 @@ class Visit:
         """A redirect is no page: what it leads to is found, and fetched once however many lead there."""
         found = self._task.found
         if found.hops >= MOST_HOPS:
+            if found.depth:
+                return self._left_out("limit_reached: redirects", response.status)
             raise RedirectRefused(f"more than {MOST_HOPS} redirects in a row", sent=True, answered=True)
         try:
-            goal = urljoin(found.url, response.headers["Location"].strip())
+            goal = urljoin(self._task.url, response.headers["Location"].strip())
             target = self._following.moved(goal, found, self._site)
         except ValueError as error:
             raise RedirectRefused(f"the redirect leads nowhere: {error}", sent=True, answered=True) from error
@@ -111,7 +133,7 @@ class Visit:
             key=self._task.key,
             url=found.url,
             moved_to=moved_to,
-            links=followed.all.tobytes(),
+            links=self._following.links(followed, found),
             archived=await self._archived_redirect(response),
         )
         self._record(page, followed)
@@ -145,40 +167,61 @@ class Visit:
             self._site.moved += content.size
             self._tools.leave_host()
             document = await self._read(content, media, response)
-            followed = self._following.follow(
-                document.links,
-                task.found.depth,
-                self._site,
-                pages=document.pages and task.found.use is Use.PAGE,
-            )
+            followed = await self._follow(document)
             self._add_sitemaps(followed)
             earlier = None if self._page is None else self._page.archived
             archived = await archive_exchange(task, self._tools, response, content, earlier, self._began)
             page = self._told(content, media, document, followed, archived)
-            self._record(replace(page, target=file.target if file is not None else None), followed)
-            if document.problems:
+            if document.problems:  # it is not kept, and neither is what an earlier run kept taken away
+                before = self._page.target if self._page is not None else None
+                self._record(replace(page, target=before, digest=None, extracted=None), followed)
                 raise UnexpectedContent("; ".join(document.problems[:5]), sent=True, answered=True)
-            before = self._page is not None and self._page.digest is not None
-            same = self._page is not None and self._page.digest == content.digest()
+            self._record(replace(page, target=file.target if file is not None else None), followed)
             if file is None:
-                return self._result(response, content, same=same, before=before)
+                return self._result(response, content)
+            same = self._holds(content.digest())
             finishing, file = file, None  # ``finish`` gives it up, whatever happens
-            return await finishing.finish(same, before, files, response)
+            return await finishing.finish(same, files, response)
         finally:
             content.close()
             if file is not None:
                 await file.part.discard()
 
+    async def _follow(self, document: Document) -> Followed:
+        """What the document leads to; of very many links the first are recorded before the last are read."""
+        task, site, urls, kinds = self._task, self._site, document.urls, document.kinds
+        if document.cut:
+            site.leave_out("limit_reached: links of one document", document.cut)
+        pages = document.pages and task.found.use is Use.PAGE
+        depth = task.found.depth
+        if len(urls) <= AT_ONCE:
+            return self._following.follow(urls, kinds, depth, site, pages=pages)
+        followed = Followed()
+        for start in range(0, len(urls), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            some = self._following.follow(urls[part], kinds[part], depth, site, pages=pages)
+            followed.all.extend(some.all)
+            site.record(None, some.found, most_pages=self._rules.max_pages)
+            await site.keep_up()
+        return followed
+
     async def _read(self, content: Content, media: Media, response: Response) -> Document:
-        tag = response.headers.get("X-Robots-Tag")
+        tags: Sequence[str] = ()
+        if "X-Robots-Tag" in response.headers:  # which may stand there for each robot
+            tags = [value for name, value in response.headers.items() if name.lower() == "x-robots-tag"]
+        body = content.whole
+        if body is None and media.parsed(self._rules):
+            self._site.leave_out(
+                f"limit_reached: a document of more than {MOST_PARSED >> 20} MiB is not read"
+            )
         return await self._following.reader.read(
-            content.whole, self._task.found.url, media, () if tag is None else (tag,)
+            body, self._task.url, media, tags, shown=self._task.found.url, aside=self._tools.aside
         )
 
     def _told(
         self, content: Content, media: Media, document: Document, followed: Followed, archived: str | None
     ) -> Page:
-        found, page = self._task.found, self._page
+        found, page, extract = self._task.found, self._page, self._rules.extract
         digest = content.digest()
         return Page(
             fingerprint=found.fingerprint,
@@ -186,15 +229,17 @@ class Visit:
             url=found.url,
             digest=digest,
             media=media.header or media.type,
-            links=followed.all.tobytes(),
-            extracted=document.extracted,
+            links=self._following.links(followed, found),
+            extracted=document.extracted or (extract.recipe if extract is not None else None),
             converted=page is not None and page.converted and page.digest == digest,
             archived=archived,
         )
 
-    def _result(self, response: Response, content: Content, *, same: bool, before: bool) -> Result:
+    def _result(self, response: Response, content: Content) -> Result:
         """Of a page that is kept in the archive only."""
-        outcome = Outcome.UNCHANGED if same else Outcome.CHANGED if before else Outcome.NEW
+        outcome, page = Outcome.NEW, self._page
+        if page is not None and page.digest is not None and self._task.known is not None:
+            outcome = Outcome.UNCHANGED if page.digest == content.digest() else Outcome.CHANGED
         return Result(
             outcome=outcome,
             status=response.status,

@@ -10,8 +10,10 @@ from typing import Any
 
 from crawler.job_types.base import Fetch, Misfit
 from crawler.job_types.table import JOB_TYPES
-from crawler.manifest.plan import plan
+from crawler.manifest.plan import Plan
+from crawler.manifest.preview import Preview
 from crawler.model import Auth, Task
+from crawler.policy.hosts import HostRules
 from tests.manifest.rows.reading import download, sources, told
 from tests.manifest.rows.samples import SHA
 
@@ -69,8 +71,12 @@ def test_a_list_at_a_url_is_fetched_with_the_jobs_headers_and_then_read(tmp_path
 
 
 def test_a_plan_fetches_nothing_and_says_that_it_cannot_count(tmp_path: Path) -> None:
-    planned = plan(download(tmp_path, "https://a.example/list.txt"), sources(tmp_path))
-    assert (planned.open_ended, planned.tasks) == (True, 0)
+    job = download(tmp_path, "https://a.example/list.txt")
+    plan = Plan([job], HostRules([], concurrency=4))
+    for foreseen in Preview([job], sources(tmp_path), str, lambda *_: None):
+        plan.add(foreseen)
+    (planned,) = plan.jobs
+    assert (planned.open, planned.tasks, planned.fetches) == (True, 0, ["https://a.example/list.txt"])
     assert not (tmp_path / "spool").exists()
 
 

@@ -1,0 +1,32 @@
+"""What the tests of crawls share: a made-up site, its server, and the command run against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.crawls import Crawls
+from tests.conftest import RunCrawler
+from tests.serving.arrivals import Arrivals
+from tests.serving.site import Site
+
+
+@pytest.fixture
+def site() -> Site:
+    """An empty site."""
+    return Site()
+
+
+@pytest.fixture
+def web(site: Site) -> Iterator[Arrivals]:
+    """The site, on every loopback address."""
+    with Arrivals(site) as running:
+        yield running
+
+
+@pytest.fixture
+def crawls(tmp_path: Path, run_crawler: RunCrawler, web: Arrivals) -> Crawls:
+    """The command, run in an empty folder."""
+    return Crawls(tmp_path, run_crawler, web)
