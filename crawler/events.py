@@ -62,6 +62,15 @@ class TaskFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TasksKept:
+    """So many tasks ended ``unchanged`` without an attempt; instead of a ``TaskFinished`` for each of them."""
+
+    time: float
+    job: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFinished:
     """Every task of the job has ended, or it never started (``outcome`` skipped, with the reason)."""
 
@@ -124,6 +133,7 @@ Event = (
     | JobStarted
     | TaskRetried
     | TaskFinished
+    | TasksKept
     | JobFinished
     | HostPaused
     | HostGivenUp

@@ -283,6 +283,7 @@ class Session:
             bandwidth=self._config.bandwidth,
             budget=self._manifest.budget,
             open_archive=self._open_archive,
+            tells_each=self._options.events is not None,
             idle=info.idle,
             continues=info.continues,
         )

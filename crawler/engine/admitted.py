@@ -118,6 +118,7 @@ class Bench:
     chunk_size: int
     intent: Intent
     open_archive: Callable[[WarcRules], Coroutine[None, None, Archive]]
+    tells_each: bool = True  # whether somebody wants to hear of every single task
     bandwidth: float | None = None  # bytes a second, of all transfers together
     budget: Budget = field(default_factory=Budget)
     idle: float | None = None  # seconds since an earlier run may have sent something; None: there was none

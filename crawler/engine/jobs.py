@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from crawler.engine.growth import JobSite
 from crawler.job_types.base import Fetch, Job, Misfit
-from crawler.model import Counts, Known, Outcome, Result, Task, When
+from crawler.model import Counts, Known, Outcome, Task, When
 from crawler.policy.budget import Spending
 from crawler.report.tally import job_outcome
 from crawler.store.files import Files
 
-Already = Callable[[Task, Known, Files], Result | None]
+Already = Callable[[Task, Known, Files], bool]
 """How a task ends without an attempt, or ``None``."""
 
 
@@ -59,10 +59,10 @@ class JobRun:
         """Whether its source may give something now."""
         return self.source is not None and not self.resting
 
-    def count(self, outcome: Outcome) -> None:
-        """One more task ended so."""
-        self.counts.tasks += 1
-        setattr(self.counts, outcome.value, getattr(self.counts, outcome.value) + 1)
+    def count(self, outcome: Outcome, tasks: int = 1) -> None:
+        """So many more tasks ended so."""
+        self.counts.tasks += tasks
+        setattr(self.counts, outcome.value, getattr(self.counts, outcome.value) + tasks)
 
 
 class JobTable:

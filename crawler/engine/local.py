@@ -17,7 +17,7 @@ from crawler.engine.jobs import JobRun, JobTable
 from crawler.engine.manners import Manners, given_up_result
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
-from crawler.engine.second_core import SecondCore
+from crawler.engine.second_core import SecondCore, cores
 from crawler.engine.settle import Settler
 from crawler.events import RunStopping, TaskRetried
 from crawler.job_types.base import Tools
@@ -58,7 +58,7 @@ class Engine:
             self._wake_feeder.set,
             self._job_ended,
         )
-        self._second_core = SecondCore()
+        self._second_core = SecondCore(cores())
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self.stopping: str | None = None
         self.storage_failed: str | None = None

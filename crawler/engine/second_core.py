@@ -20,13 +20,16 @@ from crawler.engine.second_core_child import FRAME
 # Pieces of work that are done here before the child is started: it takes 0.2 s of another core to come up,
 # and each piece a few ms of this one.
 WORTH_IT = 16
+# Pieces of work that may wait for the child; beyond that this core helps.
+MOST_WAITING = 12
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.second_core_child import main; main()"
 
 
 class SecondCore:
-    """Asks the child; belongs to the event loop."""
+    """Asks the child; belongs to the event loop. With one of ``cores`` there never is a child."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: int) -> None:
+        self._possible = cores > 1 and bool(sys.executable)
         self._asked = 0
         self._child: _Child | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -34,9 +37,9 @@ class SecondCore:
     def ready(self) -> bool:
         """Whether ``run`` would have its work done elsewhere; to be asked before each piece of work."""
         if self._child is not None:
-            return self._child.up
+            return self._child.up and self._child.waiting < MOST_WAITING
         self._asked += 1
-        if self._asked == WORTH_IT and _cores() > 1 and sys.executable:
+        if self._asked == WORTH_IT and self._possible:
             self._starting = asyncio.create_task(self._start())
         return False
 
@@ -89,6 +92,11 @@ class _Child(asyncio.SubprocessProtocol):
         """Use this transport."""
         self._transport = transport
         return self
+
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work it has not answered yet."""
+        return len(self._waiting)
 
     async def ask(self, work: Callable[..., Any], arguments: tuple[object, ...]) -> Any:
         """Have it done. Raises ``ChildLost``, or what the work raises."""
@@ -155,7 +163,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._waiting.clear()
 
 
-def _cores() -> int:
+def cores() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

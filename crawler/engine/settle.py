@@ -11,15 +11,17 @@ from itertools import repeat
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import bug
 from crawler.engine.jobs import JobRun
-from crawler.events import JobFinished, TaskFinished
+from crawler.events import JobFinished, TaskFinished, TasksKept
 from crawler.job_types.base import Keeping, Misfit
+from crawler.job_types.saving import kept as unchanged
 from crawler.model import Checkpoint, ErrorClass, Failure, Known, Outcome, Result, Task
+from crawler.policy.names import fold
 from crawler.policy.owning import with_own_target, without_secrets_in_key
 from crawler.policy.rounds import Standing, standing
 from crawler.store.records import TaskRecord
 
-Kept = tuple[int, Admitted, Result]
-"""The ledger's row of a task whose file is good as it is, the task, and how it ends."""
+Kept = tuple[Task, Known]
+"""A task whose file is good as it is, and what the ledger knows of it."""
 
 MOST_BEHIND = 1000  # ends that may wait for the ledger's commit; a crash forgets no more
 
@@ -52,7 +54,7 @@ class Settler:
 
     def admit(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
         """The tasks as they are to be attempted, without those that ended here and now."""
-        tasks = [task for item in items if (task := self._owned(run, item)) is not None]
+        tasks = self._owned(run, items)
         memories: Iterable[Known | None] = repeat(None)
         if run.remembered and tasks:
             memories = self._bench.ledger.find_all(run.job.name, [task.key for task in tasks])
@@ -62,7 +64,7 @@ class Settler:
             if (todo := self._judged(run, task, known, kept)) is not None:
                 left.append(todo)
         if kept:
-            self._keep(kept)
+            self._keep(run, kept)
         return left
 
     def _judged(self, run: JobRun, task: Task, known: Known | None, kept: list[Kept]) -> Task | None:
@@ -84,23 +86,29 @@ class Settler:
         return None
 
     def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
-        result = None if run.already is None else run.already(task, known, self._bench.files)
-        if result is None:
+        if run.already is None or not run.already(task, known, self._bench.files):
             return replace(task, known=known)
-        if known.row is not None and known.url == task.url and result.outcome is Outcome.UNCHANGED:
-            kept.append((known.row, Admitted(task, run), result))
+        if known.row is not None and known.url == task.url:
+            kept.append((task, known))
         else:
-            self.settle(Admitted(task, run), result)
+            self.settle(Admitted(task, run), unchanged(task, known))
         return None
 
-    def _keep(self, kept: list[Kept]) -> None:
+    def _keep(self, run: JobRun, kept: list[Kept]) -> None:
         """Record many that are unchanged without an attempt; count and tell them once that is committed."""
 
         def told() -> None:
-            for _, admitted, result in kept:
-                self._deliver(admitted, result, 0.0)
+            if self._bench.tells_each:
+                for task, known in kept:
+                    self._deliver(Admitted(task, run), unchanged(task, known), 0.0)
+                return
+            count = len(kept)
+            run.count(Outcome.UNCHANGED, count)
+            self._bench.emit(TasksKept(time=self._bench.wall(), job=run.job.name, count=count))
+            run.open -= count - 1
+            self._ended(run, Outcome.UNCHANGED)
 
-        rows = [(row, admitted.task.ordinal) for row, admitted, _ in kept]
+        rows = [(known.row, task.ordinal) for task, known in kept if known.row is not None]
         self._bench.ledger.keep(rows, self._bench.wall(), self._queued(len(kept), told))
 
     def _usable(self, task: Task, known: Known) -> Known:
@@ -117,17 +125,27 @@ class Settler:
             return known
         return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
 
-    def _owned(self, run: JobRun, item: Task | Misfit) -> Task | None:
-        """The task with a target that is its own; ``None`` if it ended, for there is none."""
-        if isinstance(item, Misfit):
-            if run.cut is None:
+    def _owned(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
+        """The tasks, each with a target that is its own; without those that ended, for there is none."""
+        bench, tasks = self._bench, []
+        for item in items:
+            if isinstance(item, Task):
+                tasks.append(without_secrets_in_key(item, bench.redact))
+            elif run.cut is None:
                 self._settle_misfit(run, item)
             else:
                 run.open -= 1  # the run that goes on will come to it
-            return None
-        task, twice = with_own_target(
-            without_secrets_in_key(item, self._bench.redact), self._bench.ledger.claim_target
-        )
+        wanted = [
+            (fold(task.target), task.job, str(task.ordinal), task.target)
+            for task in tasks
+            if task.target is not None
+        ]
+        if not any(bench.ledger.claim_targets(wanted)):
+            return tasks
+        return [mine for task in tasks if (mine := self._apart(run, task)) is not None]
+
+    def _apart(self, run: JobRun, task: Task) -> Task | None:
+        task, twice = with_own_target(task, self._bench.ledger.claim_target)
         if twice is None:
             return task
         self.settle(Admitted(task, run), Result(outcome=Outcome.FAILED, failure=twice))

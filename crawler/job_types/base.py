@@ -257,8 +257,8 @@ class Growth(Protocol):
 class Keeping(JobType, Protocol):
     """A job type of which some tasks need no attempt."""
 
-    def already(self, task: Any, known: Known, files: Files) -> Result | None:
-        """How the task ends by what the ledger knows and what is there; ``None`` if it needs an attempt.
+    def already(self, task: Any, known: Known, files: Files) -> bool:
+        """Whether the file that the ledger knows is all that the task wants: it is ``unchanged`` then.
 
         Sends nothing and never waits; ``perform`` would come to the same.
         """

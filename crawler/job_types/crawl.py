@@ -62,6 +62,9 @@ class Crawl:
             await Converter(job, site, tools, following).convert()
         if rules.extract is not None:
             await write_extracted(job, rules.extract, site, tools, overwrite=rules.overwrite)
+        if rules.warc is not None:
+            # Opened, it closes what a killed run left open; this one may have nothing to add.
+            await site.archive(rules.warc)
         return ()
 
     def _following(self, rules: CrawlRules, seeds: tuple[str, ...], tools: Tools) -> Following:

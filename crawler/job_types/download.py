@@ -136,16 +136,14 @@ class Download:
         """The rows may be a file that an earlier job makes."""
         return rows_to_come(job, job.spec.rows)
 
-    def already(self, task: DownloadTask, known: Known, files: Files) -> Result | None:
+    def already(self, task: DownloadTask, known: Known, files: Files) -> bool:
         """With ``refresh: never`` the file that we have is good."""
-        if task.rules.refresh == "never" and files.is_intact(known):
-            return kept(task, known)
-        return None
+        return task.rules.refresh == "never" and files.is_intact(known)
 
     async def perform(self, task: DownloadTask, tools: Tools) -> Result:
         """Fetch the file, or find that the one we have is still good."""
-        if task.known is not None and (result := self.already(task, task.known, tools.files)) is not None:
-            return result
+        if task.known is not None and self.already(task, task.known, tools.files):
+            return kept(task, task.known)
         refuse_foreign(tools.files, task, overwrite=task.rules.overwrite)
         if task.sums is not None:
             task = replace(task, checksum=await listed_checksum(task, tools))

@@ -6,7 +6,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from crawler.events import Event, HostGivenUp, HostPaused, JobFinished, RunStarted, TaskFinished, TaskRetried
+from crawler.events import (
+    Event,
+    HostGivenUp,
+    HostPaused,
+    JobFinished,
+    RunStarted,
+    TaskFinished,
+    TaskRetried,
+    TasksKept,
+)
 from crawler.model import Counts, ErrorClass, Outcome
 
 KEPT_FAILURES = 100  # contract §4: the report lists the first 100
@@ -99,6 +108,10 @@ class Tally:
         match event:
             case TaskFinished():
                 self._finished(event)
+            case TasksKept():
+                for counts in (self.total, self._job(event.job).counts):
+                    counts.tasks += event.count
+                    counts.unchanged += event.count
             case TaskRetried():
                 self._retried(event)
             case JobFinished():

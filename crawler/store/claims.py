@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from crawler.errors import StorageFailed
 from crawler.store.statements import text
 
+Wanted = tuple[str, str, str, str]
+"""A target as its file system may confuse it, the job and the key of who wants it, and the target."""
+
+_TAKE = "INSERT INTO claim VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
 IN_MEMORY = 20_000  # some 6 MB; a look-up on disk costs ten times as much
 
 
@@ -38,22 +43,42 @@ class Claims:
             return None if held_by[:2] == mine[:2] else held_by[2]
         return self._take_on_disk(folded, job, key, target)
 
+    def take_all(self, wanted: Sequence[Wanted]) -> list[str | None]:
+        """``take`` for many, in their order; where nobody else has one of them it costs a quarter."""
+        if len(self._first) < IN_MEMORY:
+            return [self.take(*each) for each in wanted]
+        rows = [
+            (text(folded), hash((job, key)), None if target == folded else text(target))
+            for folded, job, key, target in wanted
+            if folded not in self._first
+        ]
+        before = self._connection.total_changes
+        try:
+            self._connection.executemany(_TAKE, rows)
+        except sqlite3.Error as error:
+            raise _failed(error) from error
+        if len(rows) == len(wanted) == self._connection.total_changes - before:
+            return [None] * len(rows)
+        return [self.take(*each) for each in wanted]
+
     def _take_on_disk(self, folded: str, job: str, key: str, target: str) -> str | None:
         owner = hash((job, key))  # 64 bits, of this process like the table itself
         spelling = None if target == folded else text(target)
         try:
-            taken = self._connection.execute(
-                "INSERT INTO claim VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (text(folded), owner, spelling)
-            ).rowcount
+            taken = self._connection.execute(_TAKE, (text(folded), owner, spelling)).rowcount
             if taken:
                 return None
             holder, held = self._connection.execute(
                 "SELECT owner, coalesce(target, folded) FROM claim WHERE folded = ?", (text(folded),)
             ).fetchone()
         except sqlite3.Error as error:
-            raise StorageFailed(f"the temporary table of claimed targets failed: {error}") from error
+            raise _failed(error) from error
         return None if holder == owner else str(held)
 
     def close(self) -> None:
         """Throw the table away."""
         self._connection.close()
+
+
+def _failed(error: sqlite3.Error) -> StorageFailed:
+    return StorageFailed(f"the temporary table of claimed targets failed: {error}")

@@ -20,6 +20,13 @@ LEFT JOIN task AS t ON t.job = ?1 AND t.key = sought.value
 LEFT JOIN begun AS b ON b.job = ?1 AND b.key = sought.value
 ORDER BY sought.id
 """
+# For a job of which nothing is under way.
+FIND_SETTLED = """
+SELECT t.id, t.outcome, t.run, coalesce(t.file_url, t.url),
+       t.target, t.size, t.mtime_ns, t.sha256, t.etag, t.last_modified, NULL
+FROM json_each(?2) AS sought LEFT JOIN task AS t ON t.job = ?1 AND t.key = sought.value
+ORDER BY sought.id
+"""
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from crawler.model import Checkpoint, Known, Outcome
 from crawler.store import database, finding, statements
-from crawler.store.claims import Claims
+from crawler.store.claims import Claims, Wanted
 from crawler.store.files import Finalizing
 from crawler.store.hosts import Hosts
 from crawler.store.lock import Lock
@@ -34,9 +34,7 @@ WHERE job = ? AND key > ? AND run >= ? AND outcome IN (SELECT value FROM json_ea
       AND target IS NOT NULL ORDER BY key LIMIT ?
 """
 _REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
-_REMEMBERS = (
-    "SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1) OR EXISTS (SELECT 1 FROM begun WHERE job = ?1)"
-)
+_REMEMBERS = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1), EXISTS (SELECT 1 FROM begun WHERE job = ?1)"
 _PAGE = 500  # rows a read holds in memory, and a snapshot open, at a time
 _NO_RUN = 2**63 - 1  # before ``begin`` nothing belongs to the round under way
 
@@ -54,6 +52,7 @@ class Ledger:
         self._round_start = _NO_RUN
         self._claims = Claims()
         self._closed = False
+        self._only_settled: set[str] = set()  # jobs of which earlier runs left nothing under way
         self.sites = Sites(self._rows, writer)
         self.hosts = Hosts(self._rows, writer)
         writer.ended.add_done_callback(self._release)
@@ -114,7 +113,8 @@ class Ledger:
 
     def find_all(self, job: str, keys: Sequence[str]) -> list[Known | None]:
         """The same of many tasks of a job, in the order of their keys. Raises ``StorageFailed``."""
-        rows = self._rows(finding.FIND, finding.sought(job, keys))
+        query = finding.FIND_SETTLED if job in self._only_settled else finding.FIND
+        rows = self._rows(query, finding.sought(job, keys))
         return [finding.known_of(row, self._round_start) for row in rows]
 
     def settle(self, record: TaskRecord, done: Callable[[], None]) -> None:
@@ -187,9 +187,14 @@ class Ledger:
             page = self._rows(_PRODUCED, (text(job), page[-1][0], self._round_start, wanted, _PAGE))
 
     def remembers(self, job: str) -> bool:
-        """Whether anything at all is known of the job's tasks. Raises ``StorageFailed``."""
-        [(found,)] = self._rows(_REMEMBERS, (text(job),))
-        return bool(found)
+        """Whether anything at all is known of the job's tasks. Raises ``StorageFailed``.
+
+        Asked before any of them begins: what no earlier run has left under way need not be looked for.
+        """
+        [(settled, begun)] = self._rows(_REMEMBERS, (text(job),))
+        if not begun:
+            self._only_settled.add(job)
+        return bool(settled or begun)
 
     def reached(self, job: str) -> bool:
         """Whether any task of the job has ended in this round. Raises ``StorageFailed``."""
@@ -203,6 +208,10 @@ class Ledger:
         Raises ``StorageFailed``.
         """
         return self._claims.take(folded, job, key, target)
+
+    def claim_targets(self, wanted: Sequence[Wanted]) -> list[str | None]:
+        """The same for many targets: each with its folded form, job and key before it."""
+        return self._claims.take_all(wanted)
 
     async def flush(self) -> None:
         """Return once everything queued before is committed. Raises ``StorageFailed``."""

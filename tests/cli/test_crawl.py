@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.crawls import Crawls, crawl_manifest
-from tests.cli.running import finals
+from tests.cli.running import finals, manifest, parts
+from tests.conftest import RunCrawler
+from tests.server import Server
 from tests.serving.arrivals import Arrivals
 from tests.serving.site import Document, Site, calendar, chain, crowd, echoing, pages, sessions
 
@@ -166,6 +170,40 @@ def test_a_start_url_that_only_redirects_is_a_failure(site: Site, web: Arrivals,
     done = crawls.run(crawl_manifest(crawls.folder, web, start="/chain/1"))
     assert done.ran.returncode == 4
     assert done.error("/chain/11")["class"] == "redirect"
+
+
+def test_a_start_url_that_redirects_to_itself_is_a_failure(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    site.move("/", "/?PHPSESSID=0123456789abcdef0123456789abcdef", 302)
+    done = crawls.run(crawl_manifest(crawls.folder, web))
+    assert done.ran.returncode == 4
+    assert done.error("/")["class"] == "redirect"
+    assert "itself" in done.error("/")["message"]
+
+
+def test_credentials_of_a_start_url_go_to_its_origin_alone(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    site.page("/", "/next", web.url("/far", "127.0.0.2"))
+    site.page("/next")
+    site.page("/far")
+    path = crawl_manifest(crawls.folder, web, "scope: {hosts: any}")
+    path.write_text(path.read_text().replace("http://127.0.0.1", "http://ann:s3cret@127.0.0.1"))
+    done = crawls.run(path)
+    assert done.ran.returncode == 0, done.ran.stderr
+    assert len(done.paths) == 3
+    for each in done.asked:
+        ours = each.host == "127.0.0.1" and each.path != "/robots.txt"
+        assert ("authorization" in each.headers) is ours, each
+
+
+def test_a_body_without_end_is_left_where_it_gets_too_large(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/endless")
+    job = f"  - {{name: site, type: crawl, start: '{url}', warc: true, scope: {{max_file_bytes: 3MB}}}}"
+    ran = run_crawler("run", manifest(tmp_path, job, head='hosts: {"*": {delay: 0}}'))
+    assert ran.returncode == 0, ran.stderr
+    assert "limit_reached: max_file_bytes" in ran.stderr
+    assert finals(tmp_path / "data") == {}
+    assert parts(tmp_path / "data") == []
 
 
 def test_a_start_url_may_be_moved_to_another_host(site: Site, web: Arrivals, crawls: Crawls) -> None:

@@ -84,6 +84,18 @@ def test_an_archive_that_was_torn_is_whole_after_the_next_run(
     assert {web.url(each): site.documents[each].body for each in paths} == kept
 
 
+def test_a_run_that_adds_nothing_closes_what_was_left_open(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    pages(site, 3)
+    path = crawl_manifest(crawls.folder, web, ARCHIVE)
+    assert crawls.run(path).ran.returncode == 0
+    (whole,) = archives(crawls)
+    whole.rename(f"{whole}.open")  # as a run leaves it that is killed when its last page is recorded
+    whole.with_name(whole.name.replace(".warc.gz", ".cdxj")).unlink()
+    assert crawls.run(path, "--retry-failed").paths == []
+    assert archives(crawls) == [whole]
+    assert len(bodies(everything(crawls.output))) == len(index(whole)) == 3
+
+
 SECRET = "c4nary+s3cret/=x"
 LITERAL = "l1teral-t0ken"
 

@@ -1,4 +1,4 @@
-"""How gentle a crawl is: one request at a time and a second apart, unless somebody who may say so says more."""
+"""How gentle a crawl is: one request at a time, a second apart, unless who may say so says more."""
 
 from __future__ import annotations
 

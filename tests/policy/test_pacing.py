@@ -46,10 +46,10 @@ def test_a_late_start_loses_no_rate() -> None:
 
 
 def test_half_a_token_lets_nothing_begin() -> None:
-    pace = Pace(0.0, 10.0, 1)
+    pace = Pace(0.0, 1.0, 1)
     pace.begin(object(), 0.0, 0.0)
-    pace.begin(object(), 1.0, 0.0)  # the bucket was full, with 50 ms of slack
-    assert abs(pace.next_at - 1.05) < 1e-9
+    pace.begin(object(), 9.0, 0.0)  # the bucket was full, with its slack
+    assert abs(pace.next_at - (10.0 - SLACK)) < 1e-9
 
 
 def test_a_longer_delay_counts_from_the_last_request() -> None:

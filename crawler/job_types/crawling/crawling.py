@@ -11,8 +11,8 @@ from crawler.job_types.base import Job, Misfit
 from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.crawling.spec import CrawlSpec
 from crawler.job_types.crawling.task import CrawlTask
-from crawler.job_types.expand import Item, Requests, misfit
-from crawler.model import Request, Robots
+from crawler.job_types.expand import Item, Requests, misfit, requestable
+from crawler.model import Auth, Request, Robots
 from crawler.net.redirects import CARRIED
 from crawler.policy import urls
 from crawler.policy.canonical import canonical
@@ -38,6 +38,7 @@ class Crawling:
         self._job = job
         self._requests = Requests(job, identity=True)
         self._origins = frozenset(urls.origin(url) for url in self.seed_urls)
+        self._credentials = _credentials(spec.start)
 
     def seeds(self) -> Iterator[Found | Misfit]:
         """The start URLs, and the sitemaps that the manifest names."""
@@ -58,11 +59,12 @@ class Crawling:
         job, found, rules = self._job, queued.found, self.rules
         item = Item(queued.place - 1, queued.secret or found.url, {"index": queued.place - 1})
         url, auth = self._requests.url(item)
-        request = self._requests.make(url, item.values, auth)
+        origin = urls.origin(url)
+        request = self._requests.make(url, item.values, auth or self._credentials.get(origin))
         listing = found.use is Use.SITEMAP
         if found.depth == 0 and found.hops and found.url not in self.seed_urls:
             self.seed_urls += (found.url,)  # where a start URL was moved to
-        if urls.origin(url) not in self._origins and (found.depth or found.hops):
+        if origin not in self._origins and (found.depth or found.hops):
             request = self._elsewhere(request)
         return CrawlTask(
             job=job.name,
@@ -107,6 +109,17 @@ class Crawling:
             return mirror_target(url)
         item.values.update(urls.fields(url))
         return safe_target(text(to, item.values))
+
+
+def _credentials(start: tuple[str, ...]) -> dict[str, Auth]:
+    """By origin, the credentials that start URLs have in their user info."""
+    known: dict[str, Auth] = {}
+    for url in start:
+        if "@" in url:
+            bare, auth = requestable(url)
+            if auth is not None:
+                known[urls.origin(bare)] = auth
+    return known
 
 
 def _reading(rules: CrawlRules, start: tuple[str, ...]) -> int:

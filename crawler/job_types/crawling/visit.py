@@ -123,6 +123,13 @@ class Visit:
             target = self._following.moved(goal, found, self._site)
         except ValueError as error:
             raise RedirectRefused(f"the redirect leads nowhere: {error}", sent=True, answered=True) from error
+        if target is not None and target.fingerprint == found.fingerprint and not found.depth:
+            raise RedirectRefused(
+                f"the start URL redirects to itself, at {target.url} (a site that first wants a cookie or a "
+                "session id cannot be crawled from here)",
+                sent=True,
+                answered=True,
+            )
         followed = Followed()
         if target is not None:
             followed.found.append(target)
