@@ -63,7 +63,7 @@ class TaskFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksKept:
-    """So many tasks ended ``unchanged`` without an attempt; instead of a ``TaskFinished`` for each of them."""
+    """So many tasks ended ``unchanged`` without an attempt; instead of a ``TaskFinished`` each."""
 
     time: float
     job: str

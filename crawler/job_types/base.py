@@ -14,7 +14,6 @@ from crawler.model import (
     Known,
     Outcome,
     Request,
-    Result,
     RetryRule,
     Row,
     Saved,

@@ -42,8 +42,8 @@ def html_links(
     """The links of the HTML document at the absolute ``url``.
 
     ``agent`` is our product token in robots ``<meta>``s; ``forms`` adds the targets of GET forms. A body of
-    more than ``max_bytes`` is not read, nor more than ``MOST_LINKS`` references. Takes time and memory in proportion to the body, whatever it holds.
-    Raises ValueError for a ``url`` that is not http or https.
+    more than ``max_bytes`` is not read, nor more than ``MOST_LINKS`` references. Takes time and memory in
+    proportion to the body, whatever it holds. Raises ValueError for a ``url`` that is not http or https.
     """
     here = base(url)
     if len(body) > max_bytes:

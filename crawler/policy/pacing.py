@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 JITTER = 0.2  # a delay is lengthened by up to this share, so that requests do not tick like a clock
-# Seconds of rate that are not lost when a start comes late; a busy event loop is late by some milliseconds.
+# A start that comes late loses no rate: a busy event loop is late by some milliseconds, under load by a tenth
+# of a second. Who starts later than this many seconds was not late but idle, and catches up nothing.
 SLACK = 0.2
 NEVER = -math.inf
 
@@ -13,7 +14,7 @@ NEVER = -math.inf
 class Pace:
     """The delay and the rate of one slot; ``None`` for ``rate`` is no limit. Times and delay in seconds."""
 
-    __slots__ = ("_capacity", "_filled_at", "_tokens", "delay", "last", "next_at", "rate", "unsent")
+    __slots__ = ("_burst", "_capacity", "_filled_at", "_tokens", "delay", "last", "next_at", "rate", "unsent")
 
     def __init__(self, delay: float, rate: float | None, burst: int) -> None:
         self.delay = delay
@@ -21,6 +22,7 @@ class Pace:
         self.unsent: object | None = None  # the task that has begun on a delayed slot and not yet sent
         self.last = NEVER  # when something was last begun or sent
         self.next_at = NEVER  # before this nothing begins
+        self._burst = burst
         self._capacity = burst + (rate or 0.0) * SLACK
         self._tokens = float(burst)
         self._filled_at = NEVER
@@ -54,6 +56,7 @@ class Pace:
             self.next_at = max(self.next_at, self.last + delay)
         if rate is not None and (self.rate is None or rate < self.rate):
             self.rate = rate
+            self._burst = burst
             self._capacity = burst + rate * SLACK
             self._tokens = min(self._tokens, self._capacity)
 
@@ -77,4 +80,5 @@ class Pace:
     def _tokens_at(self, now: float) -> float:
         if self.rate is None or self._filled_at == NEVER:
             return self._tokens
-        return min(self._capacity, self._tokens + (now - self._filled_at) * self.rate)
+        tokens = self._tokens + (now - self._filled_at) * self.rate
+        return tokens if tokens <= self._capacity else float(self._burst)

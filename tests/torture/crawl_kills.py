@@ -26,8 +26,8 @@ from tests.store.archives import everything, warcio_check
 
 PAGES = 40
 DELAY = 0.02  # seconds
-# Pages that a run may have had whose records were not committed when it was ended: those of one commit. One or
-# two, but a disk that is busy with other things may take its time over a commit.
+# Pages that a run may have had whose records were not committed when it was ended: those of one commit. That
+# is one or two, but a disk that is busy with other things may take its time over a commit.
 UNCOMMITTED = 10
 KINDS = {
     "files": "",

@@ -14,16 +14,16 @@ from crawler.job_types.base import Site, Tools
 from crawler.job_types.crawling.archiving import archive_exchange
 from crawler.job_types.crawling.content import MOST_PARSED, Content
 from crawler.job_types.crawling.documents import Document
+from crawler.job_types.crawling.earlier import Earlier
 from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.media import TOO_LARGE, Media, refusal
-from crawler.job_types.crawling.placing import PageFile, layout
+from crawler.job_types.crawling.placing import PageFile
 from crawler.job_types.crawling.task import CrawlTask
-from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
+from crawler.job_types.crawling.validators import NOT_MODIFIED
 from crawler.job_types.saving import kept
-from crawler.model import Known, Outcome, Pairs, Result
+from crawler.model import Outcome, Result
 from crawler.net.transport import Response
 from crawler.policy import urls
-from crawler.policy.names import akin
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_HOPS = 10  # redirects in a row, as for every other request
@@ -42,6 +42,7 @@ class Visit:
         self._following = following
         self._rules = task.rules
         self._page = self._site.earlier(task.found.fingerprint)
+        self._earlier = Earlier(task, self._page, tools.files)
         self._began = time.time()
 
     async def run(self) -> Result:
@@ -49,7 +50,7 @@ class Visit:
         task, most = self._task, self._rules.max_bytes
         if most is not None and self._site.moved >= most:
             return self._left_out("limit_reached: max_bytes")
-        conditions = self._conditions()
+        conditions = self._earlier.conditions(self._following)
         request = task.request
         if conditions:
             request = replace(request, headers=request.headers + conditions)
@@ -71,34 +72,6 @@ class Visit:
     def _left_out(self, why: str, status: int | None = None) -> Result:
         self._site.leave_out(why)
         return Result(outcome=Outcome.SKIPPED, status=status, note=why)
-
-    def _conditions(self) -> Pairs:
-        """What makes the server answer 304, where that would leave nothing wanting."""
-        known, page, rules = self._task.known, self._page, self._rules
-        if not rules.conditional or known is None or page is None or page.digest is None:
-            return ()
-        # Recorded in this round and here again: an attempt was broken off, and what it saw may not be kept.
-        if page.current or not self._following.chosen_alike(page.links, self._task.found):
-            return ()
-        if rules.files and not (self._holds(page.digest) and self._stays(known, page)):
-            return ()
-        if rules.warc is not None and page.archived is None:
-            return ()
-        if rules.extract is not None and not (page.extracted or b"").startswith(rules.extract.recipe):
-            return ()
-        return validators(known)
-
-    def _stays(self, known: Known, page: Page) -> bool:
-        """Whether the file is intact, and where today's rules would have it."""
-        wanted = layout(self._task, Media.of(page.media, self._task.found.url))
-        return akin(known.target or "", wanted) and self._tools.files.is_intact(known)
-
-    def _holds(self, digest: str) -> bool:
-        """Whether the file that the ledger knows was made of a body with this sha256."""
-        known, page = self._task.known, self._page
-        if known is None or page is None or page.digest != digest or known.target is None:
-            return False
-        return self._rules.convert_links if page.converted else known.sha256 == digest
 
     async def _unchanged(self, response: Response) -> Result:
         """The page is as it was, and so is what it led to."""
@@ -186,7 +159,7 @@ class Visit:
             self._record(replace(page, target=file.target if file is not None else None), followed)
             if file is None:
                 return self._result(response, content)
-            same = self._holds(content.digest())
+            same = self._earlier.holds(content.digest())
             finishing, file = file, None  # ``finish`` gives it up, whatever happens
             return await finishing.finish(same, files, response)
         finally:
