@@ -112,7 +112,8 @@ def judge(ran: Crawl, pages: int) -> bool:
     every = pages // PARTS
     rates = ran.rates(every)
     print("  pages   resident   pages/s")
-    for number, (memory, rate) in enumerate(zip(ran.memory, rates, strict=False), 1):
+    memories = [*ran.memory, ran.peak_mb][: len(rates)]  # it ends with its last page, maybe before we look
+    for number, (memory, rate) in enumerate(zip(memories, rates, strict=False), 1):
         print(f"{number * every:7} {memory:7.1f} MB {rate:9.0f}")
     apart = abs(rates[-1] / rates[0] - 1)
     print(f"peak {ran.peak_mb:.1f} MB (limit {PEAK_LIMIT_MB:.0f})")

@@ -17,13 +17,11 @@ from crawler.engine.mirrors import Mirrors
 from crawler.engine.robots import RobotsGate
 from crawler.engine.settle import Settler
 from crawler.events import JobStarted
-from crawler.job_types.base import Fetch, Growing, Misfit
+from crawler.job_types.base import READ_AHEAD, Fetch, Growing, Misfit
 from crawler.model import Result, Task
 from crawler.policy import urls
 from crawler.policy.frontier import Frontier
 
-# How many tasks the reader takes from one job before it looks at the next and lets the loop breathe.
-READ_AHEAD = 128
 # The frontier holds this many times the ready queue's bound, so that the hosts behind a slow one in
 # the file are seen; memory is bounded by it and not by the manifest.
 FRONTIER_FACTOR = 4

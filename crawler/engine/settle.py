@@ -140,7 +140,7 @@ class Settler:
             for task in tasks
             if task.target is not None
         ]
-        if not any(bench.ledger.claim_targets(wanted)):
+        if bench.ledger.claim_targets(wanted):
             return tasks
         return [mine for task in tasks if (mine := self._apart(run, task)) is not None]
 

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from crawler.store.warc.archive import Archive
 
 
+# How many tasks a reader takes from one job before it looks at the next: who comes first keeps a target, so
+# that a plan reads as a run does.
+READ_AHEAD = 128
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as the manifest means it: its checked spec with every default already applied."""

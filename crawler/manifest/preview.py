@@ -6,12 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from crawler.job_types.base import Fetch, Job, JobType, Misfit, Sources
+from crawler.job_types.base import READ_AHEAD, Fetch, Job, JobType, Misfit, Sources
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Failure, Task
 from crawler.policy.owning import Claim, with_own_target, without_secrets_in_key
-
-READ_AHEAD = 64  # taken from one job in turn, as the engine's reader does: who comes first keeps a target
 
 
 @dataclass(frozen=True, slots=True)

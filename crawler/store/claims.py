@@ -12,6 +12,7 @@ Wanted = tuple[str, str, str, str]
 """A target as its file system may confuse it, the job and the key of who wants it, and the target."""
 
 _TAKE = "INSERT INTO claim VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_GIVE_BACK = "DELETE FROM claim WHERE folded = ? AND owner = ?"
 IN_MEMORY = 20_000  # some 6 MB; a look-up on disk costs ten times as much
 
 
@@ -43,23 +44,34 @@ class Claims:
             return None if held_by[:2] == mine[:2] else held_by[2]
         return self._take_on_disk(folded, job, key, target)
 
-    def take_all(self, wanted: Sequence[Wanted]) -> list[str | None]:
-        """``take`` for many, in their order; where nobody else has one of them it costs a quarter."""
-        if len(self._first) < IN_MEMORY:
-            return [self.take(*each) for each in wanted]
+    def take_all(self, wanted: Sequence[Wanted]) -> bool:
+        """Take many at once, at a quarter of the cost, if nobody has one of them and all differ; else none.
+
+        Raises ``StorageFailed``.
+        """
+        folded = {each[0] for each in wanted}
+        if len(folded) < len(wanted) or not self._first.keys().isdisjoint(folded):
+            return False
+        if len(self._first) + len(wanted) <= IN_MEMORY:
+            self._first.update((fold, (job, key, target)) for fold, job, key, target in wanted)
+            return True
+        return len(self._first) == IN_MEMORY and self._take_all_on_disk(wanted)
+
+    def _take_all_on_disk(self, wanted: Sequence[Wanted]) -> bool:
         rows = [
             (text(folded), hash((job, key)), None if target == folded else text(target))
             for folded, job, key, target in wanted
-            if folded not in self._first
         ]
         before = self._connection.total_changes
         try:
             self._connection.executemany(_TAKE, rows)
+            if self._connection.total_changes - before == len(rows):
+                return True
+            # Somebody has one of them: they are taken one by one then, in their order.
+            self._connection.executemany(_GIVE_BACK, [row[:2] for row in rows])
         except sqlite3.Error as error:
             raise _failed(error) from error
-        if len(rows) == len(wanted) == self._connection.total_changes - before:
-            return [None] * len(rows)
-        return [self.take(*each) for each in wanted]
+        return False
 
     def _take_on_disk(self, folded: str, job: str, key: str, target: str) -> str | None:
         owner = hash((job, key))  # 64 bits, of this process like the table itself

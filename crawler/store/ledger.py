@@ -209,8 +209,8 @@ class Ledger:
         """
         return self._claims.take(folded, job, key, target)
 
-    def claim_targets(self, wanted: Sequence[Wanted]) -> list[str | None]:
-        """The same for many targets: each with its folded form, job and key before it."""
+    def claim_targets(self, wanted: Sequence[Wanted]) -> bool:
+        """Take many at once if nobody has one of them, else none: each with folded form, job and key."""
         return self._claims.take_all(wanted)
 
     async def flush(self) -> None:

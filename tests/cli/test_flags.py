@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crawler.job_types.table import JOB_TYPES
 from tests.cli.running import events, finals, manifest
 from tests.conftest import crawler_environment
 from tests.server import Server, file_bytes
@@ -179,7 +180,7 @@ def test_the_demo_is_quiet_if_told_so_and_its_report_is_the_only_thing_on_stdout
     assert (ran.returncode, ran.stderr) == (0, "")
     report = json.loads(ran.stdout)
     assert report["exit_code"] == 0
-    assert {job["type"] for job in report["jobs"]} == {"download", "request", "post", "upload", "websocket"}
+    assert {job["type"] for job in report["jobs"]} == set(JOB_TYPES)
     assert len(finals(tmp_path / "shown")) > 5
 
 

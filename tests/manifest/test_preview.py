@@ -12,9 +12,7 @@ import pytest
 
 import crawler
 from crawler import app
-from crawler.engine import intake
-from crawler.job_types.base import Fetch, Misfit
-from crawler.manifest import preview
+from crawler.job_types.base import READ_AHEAD, Fetch, Misfit
 from crawler.manifest.preview import Foreseen, Preview
 from crawler.options import chosen
 from tests.server import ThreadedServer
@@ -38,12 +36,8 @@ def written(folder: Path, jobs: str) -> Path:
     return path
 
 
-def test_it_reads_as_far_ahead_as_the_engine() -> None:
-    assert preview.READ_AHEAD == intake.READ_AHEAD
-
-
 def test_a_job_joins_in_once_those_it_needs_were_read(tmp_path: Path) -> None:
-    (tmp_path / "long.txt").write_text("".join(f"http://a.example/{n}\n" for n in range(100)))
+    (tmp_path / "long.txt").write_text("".join(f"http://a.example/{n}\n" for n in range(READ_AHEAD + 36)))
     path = written(
         tmp_path,
         '  - {name: last, type: request, needs: long, url: "http://a.example/"}\n'
@@ -52,7 +46,7 @@ def test_a_job_joins_in_once_those_it_needs_were_read(tmp_path: Path) -> None:
     )
     with previewed(path) as found:
         jobs = [foreseen.job.name for foreseen in found]
-    assert jobs == ["long"] * 64 + ["short"] + ["long"] * 36 + ["last"]
+    assert jobs == ["long"] * READ_AHEAD + ["short"] + ["long"] * 36 + ["last"]
 
 
 def test_a_job_that_is_left_is_read_no_further(tmp_path: Path) -> None:
