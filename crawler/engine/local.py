@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from functools import partial
-from typing import Any
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import Moved, attempt
@@ -19,16 +18,12 @@ from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
 from crawler.engine.second_core import SecondCore, cores
 from crawler.engine.settle import Settler
+from crawler.engine.working import Working, end_all
 from crawler.events import RunStopping, TaskRetried
 from crawler.job_types.base import Tools
 from crawler.model import ErrorClass, Outcome, Result
 from crawler.net.traffic import TRAFFIC, Traffic
 from crawler.policy import retry
-
-# On a stop: seconds that short tasks get to end by themselves, and seconds after which even a request
-# that must not be repeated is given up. Contract §6 allows 20 s for the whole.
-SOFT_STOP = 2.0
-HARD_STOP = 15.0
 
 
 class Engine:
@@ -39,9 +34,8 @@ class Engine:
         self._bench = bench
         self._ready: asyncio.Queue[Admitted] = asyncio.Queue(bench.queue)
         self._wake_feeder = asyncio.Event()
-        self._idle = asyncio.Event()
         self._over = asyncio.Event()
-        self._working: dict[asyncio.Task[None], Admitted] = {}
+        self._working = Working()
         self._beside: set[asyncio.Task[None]] = set()  # jobs that conclude, hosts that are given up
         self._settler = Settler(bench, self._task_fails, self._task_ended)
         self._manners = Manners(bench, self._host_given_up)
@@ -74,10 +68,10 @@ class Engine:
         try:
             await asyncio.wait([over, *loops, *workers], return_when=asyncio.FIRST_COMPLETED)
             if self.stopping is not None:
-                await _end(loops)
-                await self._rest(workers)
+                await end_all(loops)
+                await self._working.rest(workers)
         finally:
-            await _end([over, *loops, *workers, *self._beside])
+            await end_all([over, *loops, *workers, *self._beside])
             await self._second_core.close()
         self._manners.keep()
         for run in self._table:
@@ -137,15 +131,13 @@ class Engine:
             if not self._begins(admitted):
                 self._wake_feeder.set()
                 continue
-            self._working[me] = admitted
+            self._working.begin(me, admitted)
             try:
                 before = traffic.requests
                 ended = await self._attempt(admitted, traffic)
                 requests = traffic.requests - before
             finally:
-                del self._working[me]
-                if not self._working:
-                    self._idle.set()
+                self._working.end(me)
             admitted.requests += requests
             self._holding.leave(admitted)
             self._budgets.sent(admitted.run, max(0, requests - 1))  # the first was counted as it began
@@ -308,29 +300,3 @@ class Engine:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.bug = error
             self.stop("a bug in the program")
-
-    async def _rest(self, workers: list[asyncio.Task[None]]) -> None:
-        """Give running tasks a moment, then cancel: those that may be repeated first."""
-        if await self._wait_idle(SOFT_STOP):
-            return
-        for worker, admitted in list(self._working.items()):
-            if admitted.task.request.idempotent:
-                worker.cancel()
-        if not await self._wait_idle(HARD_STOP - SOFT_STOP):
-            await _end(workers)
-
-    async def _wait_idle(self, seconds: float) -> bool:
-        self._idle.clear()
-        if self._working:
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._idle.wait()
-            except TimeoutError:
-                return False
-        return True
-
-
-async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from crawler.engine import intake, local, settle
+from crawler.engine import intake, settle, working
 from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
 from crawler.events import JobFinished, TaskRetried
-from crawler.job_types.base import Job, Misfit, Tools
+from crawler.job_types.base import READ_AHEAD, Job, Misfit, Tools
 from crawler.model import ErrorClass, Failure, Hop, Outcome, Result, Task, When
 from crawler.net.transport import MovedAway
 from tests.engine.bench import fine, job, running, task
@@ -203,7 +203,7 @@ async def test_what_is_read_is_bounded_by_the_frontier_and_not_by_the_manifest(t
     async with running(tmp_path, work, items) as run:
         await run.engine.run()
     assert read == 5_000
-    assert most <= 8 * intake.STUCK_FACTOR + intake.READ_AHEAD + 4 + 8
+    assert most <= 8 * intake.STUCK_FACTOR + READ_AHEAD + 4 + 8
 
 
 async def test_jobs_wait_for_their_needs_and_are_left_out_when_those_fail(tmp_path: Path) -> None:
@@ -274,8 +274,8 @@ async def test_a_full_disk_stops_the_intake(tmp_path: Path) -> None:
 async def test_stop_lets_short_tasks_end_and_cancels_long_ones(
     tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local, "SOFT_STOP", 0.05)
-    monkeypatch.setattr(local, "HARD_STOP", 0.3)
+    monkeypatch.setattr(working, "SOFT_STOP", 0.05)
+    monkeypatch.setattr(working, "HARD_STOP", 0.3)
     started = asyncio.Event()
     cancelled: list[str] = []
 
