@@ -12,7 +12,7 @@ from crawler.engine.errands import Errands
 from crawler.engine.fetching import fetch_rows
 from crawler.engine.growth import Growth, JobSite
 from crawler.engine.jobs import JobRun, JobTable
-from crawler.engine.manners import given_up_result
+from crawler.engine.manners import Manners
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.robots import RobotsGate
 from crawler.engine.settle import Settler
@@ -20,7 +20,6 @@ from crawler.events import JobStarted
 from crawler.job_types.base import READ_AHEAD, Fetch, Growing, Misfit
 from crawler.model import Result, Task
 from crawler.policy import urls
-from crawler.policy.frontier import Frontier
 
 # The frontier holds this many times the ready queue's bound, so that the hosts behind a slow one in
 # the file are seen; memory is bounded by it and not by the manifest.
@@ -36,7 +35,7 @@ class Intake:
         self,
         table: JobTable,
         bench: Bench,
-        frontier: Frontier[Admitted],
+        manners: Manners,
         settler: Settler,
         mirrors: Mirrors,
         wake_feeder: Callable[[], None],
@@ -44,7 +43,8 @@ class Intake:
     ) -> None:
         self._table = table
         self._bench = bench
-        self._frontier = frontier
+        self._manners = manners
+        self._frontier = frontier = manners.frontier
         self._settler = settler
         self._mirrors = mirrors
         self._wake_feeder = wake_feeder
@@ -97,7 +97,7 @@ class Intake:
             return
         why = self._frontier.add(admitted, now=self._bench.monotonic(), first=first)
         if why is not None:
-            self.settle(admitted, given_up_result(why, admitted.slot))
+            self.settle(admitted, self._manners.unreached(admitted, why))
             return
         self._wake_feeder()
 

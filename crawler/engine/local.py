@@ -13,7 +13,7 @@ from crawler.engine.concluding import conclude
 from crawler.engine.holding import Holding
 from crawler.engine.intake import Intake
 from crawler.engine.jobs import JobRun, JobTable
-from crawler.engine.manners import Manners, given_up_result
+from crawler.engine.manners import Manners
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
 from crawler.engine.second_core import SecondCore, cores
@@ -46,7 +46,7 @@ class Engine:
         self._intake = Intake(
             table,
             bench,
-            self._frontier,
+            self._manners,
             self._settler,
             self._mirrors,
             self._wake_feeder.set,
@@ -255,7 +255,7 @@ class Engine:
         self._run_beside(fail())
 
     def _fail_unreached(self, admitted: Admitted, why: str) -> None:
-        self._intake.settle(admitted, given_up_result(why, admitted.slot))
+        self._intake.settle(admitted, self._manners.unreached(admitted, why))
 
     def _let_go(self, admitted: Admitted) -> None:
         """A task that is left for another run: its job's budget is spent."""

@@ -33,6 +33,7 @@ class Manners:
         self._began = bench.monotonic()
         self._total = Bandwidth(bench.bandwidth) if bench.bandwidth is not None else None
         self._by_host: dict[str, Bandwidth] = {}
+        self._last: dict[str, Failure] = {}  # of hosts that turned us away or did not answer
         self.frontier: Frontier[Admitted] = Frontier(
             bench.hosts, chance=bench.random, remembered=self._remembered
         )
@@ -84,8 +85,12 @@ class Manners:
             retry_after=retry_after,
             own_delay=own_delay,
             max_backoff=rule.max_backoff,
+            patience=rule.attempts,
             what=what,
         )
+        bad = None if isinstance(ended, Moved) or kind is Kind.ANSWERED else ended.failure
+        if bad is not None and kind is not Kind.NEUTRAL:
+            self._last[self._bench.hosts.key(admitted.slot)] = bad
         match self.frontier.report(admitted, heard, now):
             case Paused(key, seconds, why) if seconds >= _WORTH_TELLING:
                 self._bench.emit(HostPaused(time=self._bench.wall(), host=key, seconds=seconds, why=why))
@@ -94,6 +99,17 @@ class Manners:
                 self._bench.emit(HostGivenUp(time=self._bench.wall(), host=key, why=why))
                 self.keep()
                 self._given_up(key, why)
+
+    def unreached(self, admitted: Admitted, why: str) -> Result:
+        """How a task ends whose host is given up: as its last one did, untried; the next run may try it."""
+        last = self._last.get(self._bench.hosts.key(admitted.slot))
+        failure = Failure(
+            kind=ErrorClass.CONNECT if last is None else last.kind,
+            message=f"{admitted.slot} was {why}",
+            retryable=True,
+            status=None if last is None else last.status,
+        )
+        return Result(outcome=Outcome.FAILED, status=failure.status, failure=failure)
 
     def keep(self) -> None:
         """Write down what the next run should know of hosts."""
@@ -130,12 +146,6 @@ class Manners:
             window=facts.window if fresh else None,
             age=age,
         )
-
-
-def given_up_result(why: str, host: str) -> Result:
-    """How a task ends whose host is taken for dead: nobody tried it, and the next run may."""
-    failure = Failure(kind=ErrorClass.CONNECT, message=f"{host} was {why}", retryable=True)
-    return Result(outcome=Outcome.FAILED, failure=failure)
 
 
 def _read(ended: Result | Moved) -> tuple[Kind, str, float | None]:

@@ -25,6 +25,7 @@ class Heard:
     retry_after: float | None = None  # seconds the host asked for, already clamped
     own_delay: float = 0.0  # what the task's own retry rule waits
     max_backoff: float = 60.0  # of the task's retry rule
+    patience: int = 0  # attempts that the task's retry rule makes; no host is given up on fewer
     what: str = ""  # how the attempt ended, for sentences: "429 Too Many Requests"
 
 

@@ -31,6 +31,7 @@ class Standing:
     level: int = 0  # doublings so far
     refusals: int = 0  # 429 and 503 in a row, each after the last one's pause
     strikes: int = 0
+    suspected: bool = False  # an earlier run gave it up
     good: int = 0  # good answers since the last bad one
     given_up: str | None = None
     probing: bool = False  # one task goes first
@@ -45,7 +46,7 @@ class Standing:
             paused_until=now + memory.pause,
             imposed_at=now,
             level=memory.level,
-            strikes=STRIKES - 1 if memory.given_up else 0,
+            suspected=memory.given_up,
             probing=True,
         )
 
@@ -67,16 +68,15 @@ class Standing:
         ``Retry-After`` is obeyed. Without it one task's own delay will do, until a second task is turned
         away too: then ``max_backoff``, doubled each time up to an hour.
         """
-        self.strikes = 0
-        if self.refusals < REFUSALS:
+        self.strikes, self.suspected = 0, False
+        most = max(REFUSALS, heard.patience)
+        if self.refusals < most:
             self.given_up = None
         stale = heard.began < self.imposed_at
         if not stale:
             self.refusals += 1
-            if self.refusals >= REFUSALS:
-                self.given_up = (
-                    f"given up: it turned {REFUSALS} requests in a row away, the last: {heard.what}"
-                )
+            if self.refusals >= most:
+                self.given_up = f"given up: it turned {most} requests in a row away, the last: {heard.what}"
         if heard.retry_after:
             seconds = heard.retry_after
         elif stale:
@@ -93,23 +93,34 @@ class Standing:
         return seconds if told else 0.0
 
     def strike(self, heard: Heard, now: float) -> float:
-        """No answer at all: how many seconds the host is paused for it; at ``STRIKES`` it is given up."""
+        """No answer at all: how many seconds the host is paused for it.
+
+        It is given up at ``STRIKES``, or as many as the task is patient for; at the first one if an earlier
+        run gave it up.
+        """
         if heard.began < self.imposed_at or self.given_up is not None:
             return 0.0
         self.strikes += 1
-        if self.strikes >= STRIKES:
+        if self.suspected or self.strikes >= max(STRIKES, heard.patience):
             after = f", the last one: {heard.what}" if heard.what else ""
-            self.given_up = f"given up: {STRIKES} attempts in a row got no answer{after}"
+            many = (
+                "again: still no answer"
+                if self.suspected
+                else f": {self.strikes} attempts in a row got no answer"
+            )
+            self.given_up = f"given up{many}{after}"
         self._pause(heard.own_delay, now)
         return heard.own_delay
 
     @property
     def neutral(self) -> bool:
         """Whether nothing is held against the host but a pause that time ends."""
-        return not (self.level or self.strikes or self.refusals or self.given_up or self.probing)
+        marks = self.level or self.strikes or self.suspected or self.refusals or self.given_up
+        return not (marks or self.probing)
 
     def _lives(self) -> None:
         self.strikes = 0
+        self.suspected = False
         self.given_up = None
 
     def _pause(self, seconds: float, now: float) -> None:

@@ -240,3 +240,14 @@ def test_a_bad_sign_halves_what_is_under_way_and_good_answers_bring_it_back() ->
         for task in many:
             waiting.report(task, Heard(Kind.ANSWERED, began=2.0 + round_), 3.0 + round_)
     assert sum(waiting.take(50.0) is not None for _ in range(9)) == 4  # eight in all
+
+
+def test_no_host_is_given_up_on_less_patience_than_a_task_has() -> None:
+    waiting = troubled(20)
+    now, events = 0.0, []
+    for _ in range(STRIKES + 2):
+        task = waiting.take(now)
+        assert task is not None
+        events.append(ran(waiting, task, Kind.UNREACHABLE, now, patience=STRIKES + 2))
+        now += 1.0
+    assert [isinstance(event, GivenUp) for event in events] == [False] * (STRIKES + 1) + [True]
