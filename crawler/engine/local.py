@@ -147,7 +147,10 @@ class Engine:
             await self._settler.keep_up()
 
     def _begins(self, admitted: Admitted) -> bool:
-        """Whether the attempt begins now: its job may be over, its host paused since it was taken."""
+        """Whether the attempt begins now: run or job may be over, the host paused since it was taken."""
+        if self.stopping is not None:
+            self._frontier.withdraw(admitted)
+            return False
         if admitted.run.cut is not None and admitted.errand is None:
             self._frontier.withdraw(admitted)
             self._let_go(admitted)
