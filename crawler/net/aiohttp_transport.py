@@ -62,9 +62,9 @@ class AiohttpTransport:
         """Connections open now, idle ones and those being opened included."""
         return self._connector.connections
 
-    def open(self, request: Request, *, slot: str, hop: Hop | None = None, stay: bool = True) -> Opening:
+    def open(self, request: Request, *, slot: str, hop: Hop | None = None) -> Opening:
         """Send the request, follow redirects within ``slot``; see ``Transport.open``."""
-        return Opening(self._sender, request, slot, hop, stay=stay)
+        return Opening(self._sender, request, slot, hop)
 
     def websocket(
         self, request: Request, *, protocols: tuple[str, ...], heartbeat: float | None, max_message: int

@@ -23,16 +23,13 @@ class Opening:
     small file.
     """
 
-    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot", "_stay")
+    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot")
 
-    def __init__(
-        self, sender: Sender, request: Request, slot: str, hop: Hop | None, *, stay: bool = True
-    ) -> None:
+    def __init__(self, sender: Sender, request: Request, slot: str, hop: Hop | None) -> None:
         self._sender = sender
         self._request = request
         self._slot = slot
         self._hop = hop
-        self._stay = stay
         self._response: AiohttpResponse | None = None
 
     async def __aenter__(self) -> AiohttpResponse:
@@ -70,7 +67,7 @@ class Opening:
         if following is None:
             return None
         slot = urls.slot(following.url)
-        if slot != self._slot or not self._stay or current().strict:
+        if slot != self._slot or current().strict:
             raise MovedAway(Hop(following.url, following.method, following.hops, following.crossed), slot)
         return following
 

@@ -143,13 +143,13 @@ class Transport(Protocol):
         """Requests sent so far, redirects and the pool's own second tries included."""
 
     def open(
-        self, request: Request, *, slot: str, hop: Hop | None = None, stay: bool = True
+        self, request: Request, *, slot: str, hop: Hop | None = None
     ) -> AbstractAsyncContextManager[Response]:
         """Send the request, follow redirects within ``slot``, and give the answer.
 
         Any status is an answer. ``hop`` continues a redirect chain. Raises ``MovedAway`` when a
-        redirect leads to another slot, or anywhere if not to ``stay`` (the host's next request must wait
-        for its turn again), and ``TaskError`` subclasses for everything else.
+        redirect leads to another slot, or anywhere while ``Traffic.strict`` says that the host's next
+        request must wait for its turn again, and ``TaskError`` subclasses for everything else.
         """
 
     def websocket(

@@ -120,16 +120,19 @@ async def test_a_redirect_that_is_not_to_be_followed_is_an_answer(client: Client
 
 
 async def test_whoever_may_not_stay_waits_for_the_same_slot_again(client: Client, server: Server) -> None:
+    traffic = Traffic()
+    traffic.strict = True
+    TRAFFIC.set(traffic)
     asked = Request(url=server.url("/redirect/2"))
     slot = urls.slot(asked.url)
     with pytest.raises(MovedAway) as first:
-        async with client.transport.open(asked, slot=slot, stay=False):
+        async with client.transport.open(asked, slot=slot):
             pass
     assert first.value.slot == slot
     with pytest.raises(MovedAway) as second:
-        async with client.transport.open(asked, slot=slot, hop=first.value.hop, stay=False):
+        async with client.transport.open(asked, slot=slot, hop=first.value.hop):
             pass
-    async with client.transport.open(asked, slot=slot, hop=second.value.hop, stay=False) as response:
+    async with client.transport.open(asked, slot=slot, hop=second.value.hop) as response:
         assert response.status == 200
     assert (first.value.hop.hops, second.value.hop.hops) == (1, 2)
     assert len(server.log) == 3
