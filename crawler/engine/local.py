@@ -276,7 +276,7 @@ class Engine:
         """Every task of the job has ended: let it conclude, and those that need it start."""
         if run.site is None:
             self._close_job(run)
-        else:
+        elif self.stopping is None:  # else the run that goes on concludes it
             self._run_beside(self._conclude(run))
 
     async def _conclude(self, run: JobRun) -> None:

@@ -112,3 +112,25 @@ def test_a_post_whose_answer_finds_no_room_is_not_sent_again(
     assert "unknown" in done.stderr.strip().splitlines()[-1]
     assert len(threaded_server.requests("/pay")) == 1
     assert finals(small.folder) == {}
+
+
+def test_a_crawl_whose_archive_fills_the_disk_stops_and_concludes_in_the_run_that_goes_on(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, disk: MakeDisk
+) -> None:
+    small = disk(1024)
+    start = threaded_server.url("/file/3000000/0")
+    path = manifest(
+        tmp_path,
+        f'  - {{name: site, type: crawl, start: "{start}", robots: false, to: null, warc: true}}',
+        head='hosts: {"127.0.0.1": {delay: 0}}',
+    )
+    state = ("--state", tmp_path / "state", "-o", small.folder)
+    stopped = run_crawler("run", path, *state)
+    assert stopped.returncode == 3, stopped.stderr
+    assert "ENOSPC" in stopped.stderr.strip().splitlines()[-1]
+    assert "an earlier run" not in stopped.stderr
+
+    small.enlarge(32 << 10)
+    done = run_crawler("run", path, *state)
+    assert done.returncode == 0, done.stderr
+    assert [each.suffix for each in sorted((small.folder / "warc").iterdir())] == [".cdxj", ".gz"]
