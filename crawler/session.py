@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,7 +23,6 @@ from crawler.engine.local import Engine
 from crawler.engine.recovery import Intents, recover
 from crawler.errors import StorageFailed
 from crawler.events import RunFinished, RunStarted, RunStopping, Warned
-from crawler.job_types.crawling.rules import WarcRules
 from crawler.job_types.table import JOB_TYPES
 from crawler.listeners import Listeners
 from crawler.manifest.manifest import Manifest
@@ -40,8 +40,10 @@ from crawler.report.json_report import Report
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
 from crawler.store.records import RunInfo, RunRecord
-from crawler.store.warc.archive import Archive
-from crawler.store.warc.exchange import Provenance, hide_credentials
+
+if TYPE_CHECKING:
+    from crawler.job_types.crawling.rules import WarcRules
+    from crawler.store.warc.archive import Archive
 
 
 class Session:
@@ -214,6 +216,9 @@ class Session:
 
     async def _open_archive(self, rules: WarcRules) -> Archive:
         """The WARC files of one job, below the output root."""
+        from crawler.store.warc.archive import Archive  # few crawls write one
+        from crawler.store.warc.exchange import Provenance
+
         config = self._config
         archive = await Archive.open(
             config.output_root,
@@ -238,6 +243,8 @@ class Session:
 
     def _archived_header(self, name: bytes, value: bytes) -> bytes:
         """A request header as an archive may show it."""
+        from crawler.store.warc.exchange import hide_credentials
+
         text = hide_credentials(name, value).decode("latin-1")
         return self._redactor.text(text).encode("latin-1", "replace")
 

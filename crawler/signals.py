@@ -6,11 +6,14 @@ whose handler is not set (pid_namespaces(7)), so a default action would be no ac
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio  # only a run needs it, and it takes 20 ms
 
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

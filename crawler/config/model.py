@@ -95,12 +95,12 @@ class Config(Spec):
     queue: int = Field(
         1000, ge=1, le=1_000_000, description="Bound of the queue of tasks that are ready to start."
     )
-    connections: Connections = Field(Connections(), description="The connection pool.")
+    connections: Connections = Field(Connections.unset(), description="The connection pool.")
     timeout: TimeoutSpec = Field(
-        default_factory=TimeoutSpec,
+        default_factory=TimeoutSpec.unset,
         description="Limits of one attempt; what is not set here follows the job's type.",
     )
-    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    retry: RetrySpec = Field(RetrySpec.unset(), description="How often and how patiently a task is tried.")
     chunk_size: Annotated[Size, AfterValidator(_chunk)] = Field(
         1 << 20, description="Bytes read and written at once, 1KiB to 64MiB."
     )
@@ -114,11 +114,11 @@ class Config(Spec):
         None,
         description="Private addresses: true reaches them, false never; null only for URLs in the manifest.",
     )
-    tls: Tls = Field(Tls(), description="Certificates.")
+    tls: Tls = Field(Tls.unset(), description="Certificates.")
     proxy: Annotated[str, AfterValidator(_proxy)] | None = Field(
         None, repr=False, description="URL of an http(s) proxy for every request."
     )
-    log: LogSettings = Field(LogSettings(), description="Which messages are shown, and how.")
+    log: LogSettings = Field(LogSettings.unset(), description="Which messages are shown, and how.")
     progress: Literal["auto", "bar", "plain", "none"] = Field(
         "auto", description="Progress display; auto is a bar on a terminal and lines elsewhere."
     )

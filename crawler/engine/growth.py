@@ -6,24 +6,27 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crawler.crawled import Found, Page, Queued, Use
 from crawler.engine.naming import Names
 from crawler.errors import TaskError
 from crawler.job_types import base
 from crawler.job_types.base import Misfit
-from crawler.job_types.crawling.rules import WarcRules
 from crawler.model import Known, Saved, Task
 from crawler.policy.fingerprints import Fingerprints
 from crawler.policy.names import akin, apart, fold
 from crawler.store.files import Files
 from crawler.store.ledger import Ledger
-from crawler.store.warc.archive import Archive
+
+if TYPE_CHECKING:
+    from crawler.job_types.crawling.rules import WarcRules
+    from crawler.store.warc.archive import Archive
+
+    OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
 
 _MOST_PAGES = "limit_reached: max_pages"
 _MOST_BEHIND = 100  # records on their way to the ledger, for whoever has very many
-
-OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
 
 
 class JobSite:

@@ -117,15 +117,15 @@ class JobSpec(Spec):
     cookies: dict[str, TextField] = Field(default_factory=dict, description="Cookies of every request.")
     auth: AuthSpec | None = Field(None, description="Credentials; they never cross an origin.")
     proxy: HttpUrl | None = Field(None, description="An http(s) proxy for this job.")
-    timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
-    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    timeout: TimeoutSpec = Field(TimeoutSpec.unset(), description="Limits of one attempt.")
+    retry: RetrySpec = Field(RetrySpec.unset(), description="How often and how patiently a task is tried.")
     hosts: HostMap = Field(
         default_factory=dict, description="Rules by host pattern; stronger than the manifest's own."
     )
     max_failures: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Failed tasks that are borne; one more stops the job, resumable (exit 7)."
     )
-    budget: BudgetSpec = Field(BudgetSpec(), description="What this job may spend.")
+    budget: BudgetSpec = Field(BudgetSpec.unset(), description="What this job may spend.")
     matrix: dict[str, Annotated[tuple[Any, ...], OneOrMany]] = Field(
         default_factory=dict, description="One job for each combination of these values."
     )

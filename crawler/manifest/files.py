@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from crawler.job_types.bodies import BodySpec
 from crawler.job_types.spec import DownloadRowsSpec, RowsSpec
 from crawler.manifest.drafts import Draft
 from crawler.manifest.findings import Findings
 from crawler.manifest.rows.gunzip import seen_through
-from crawler.manifest.rows.parquet import MISSING
 from crawler.manifest.rows.table import FORMATS, STDIN, format_of, is_url
 from crawler.manifest.rows.text import SourceBroken
 from crawler.model import Row
@@ -51,6 +49,8 @@ def _check_rows(draft: Draft, rows: RowsSpec, folder: Path, takers: list[str], f
         )
         return
     if form == "parquet" and find_spec("pyarrow") is None:
+        from crawler.manifest.rows.parquet import MISSING
+
         findings.add(draft.at("from", "format"), MISSING)
         return
     if is_url(rows.file):
@@ -118,8 +118,11 @@ def _named_columns(draft: Draft, rows: RowsSpec) -> Iterator[tuple[tuple[str | i
 
 def _body_files(spec: object) -> Iterator[tuple[tuple[str | int, ...], Text]]:
     """Every file that a request's body is made of, and where it is written."""
-    if not isinstance(spec, BodySpec):
+    if not hasattr(spec, "body_file"):
         return
+    from crawler.job_types.bodies import BodySpec
+
+    assert isinstance(spec, BodySpec)
     if spec.body_file is not None:
         yield ("body_file",), spec.body_file
     parts = spec.multipart.items() if isinstance(spec.multipart, dict) else enumerate(spec.multipart or ())

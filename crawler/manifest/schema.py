@@ -32,8 +32,8 @@ class DefaultsSpec(Spec):
     cookies: dict[str, TextField] = Field(default_factory=dict, description="Cookies of every request.")
     auth: AuthSpec | None = Field(None, description="Credentials; they never cross an origin.")
     proxy: HttpUrl | None = Field(None, description="An http(s) proxy.")
-    timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
-    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    timeout: TimeoutSpec = Field(TimeoutSpec.unset(), description="Limits of one attempt.")
+    retry: RetrySpec = Field(RetrySpec.unset(), description="How often and how patiently a task is tried.")
 
 
 class HeadSpec(Spec):
@@ -48,9 +48,13 @@ class HeadSpec(Spec):
     vars: dict[str, Any] = Field(
         default_factory=dict, description="Values that ${name} stands for; each may use the ones above it."
     )
-    defaults: DefaultsSpec = Field(DefaultsSpec(), description="What every job has unless it says otherwise.")
+    defaults: DefaultsSpec = Field(
+        DefaultsSpec.unset(), description="What every job has unless it says otherwise."
+    )
     hosts: HostMap = Field(default_factory=dict, description="Rules by host pattern; most specific wins.")
-    budget: BudgetSpec = Field(BudgetSpec(), description="What a run may spend before it stops, resumable.")
+    budget: BudgetSpec = Field(
+        BudgetSpec.unset(), description="What a run may spend before it stops, resumable."
+    )
     jobs: Annotated[list[Any], Field(min_length=1)] = Field(description="What is to be done.")
 
 

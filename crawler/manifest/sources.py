@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from crawler.job_types.base import Fetch, Job, Misfit
-from crawler.manifest.reading import Reading
 from crawler.manifest.rows.table import STDIN
 from crawler.model import Outcome, Row
 
@@ -26,6 +25,8 @@ class ManifestSources:
 
     def rows(self, job: Job) -> Iterator[Row | Misfit | Fetch]:
         """The rows of the job's ``from``, one at a time. Raises ``StorageFailed`` if reading breaks off."""
+        from crawler.manifest.reading import Reading  # sitemaps and all; few manifests have rows
+
         return Reading(job, self._spool).rows()
 
     def may_block(self, job: Job) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ssl
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -19,7 +18,8 @@ from crawler.net.settings import TransportSettings
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable
+    import ssl
+    from collections.abc import Awaitable, Callable
 
     from aiohttp import ClientRequest
     from aiohttp.client_reqrep import ConnectionKey
@@ -39,12 +39,12 @@ class GuardedConnector(aiohttp.TCPConnector):
     connections count for nothing. Its idle ones lie in ``_conns``; when they go is decided here.
     """
 
-    def __init__(self, settings: TransportSettings, tls: ssl.SSLContext | bool) -> None:
+    def __init__(self, settings: TransportSettings, tls: Callable[[], ssl.SSLContext]) -> None:
         self._names = resolver_for(settings.dns, settings.dns_threads)
+        self._tls = tls
         super().__init__(
             limit=0,
             limit_per_host=0,
-            ssl=tls,
             use_dns_cache=settings.dns_cache > 0,
             ttl_dns_cache=int(settings.dns_cache),
             dns_cache_max_size=100_000,
@@ -152,6 +152,10 @@ class GuardedConnector(aiohttp.TCPConnector):
             self.close_idle()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 1.0)
+
+    def _get_ssl_context(self, req: ClientRequest) -> ssl.SSLContext | None:
+        """Ours, made when it is first needed; aiohttp's own ones may trust nobody (``sparing.py``)."""
+        return self._tls() if req.is_ssl() else None
 
     def close_idle(self) -> None:
         """Close some of the idle connections, those that have been so for longest."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 from crawler.errors import RunRefused
 from crawler.net.settings import TransportSettings
 
 
-def tls_context(settings: TransportSettings) -> ssl.SSLContext | bool:
-    """A context for the settings, or ``True`` for aiohttp's own, which trusts the system's authorities.
+def tls_context(settings: TransportSettings) -> Callable[[], ssl.SSLContext]:
+    """What gives the context for the settings, each time the same one.
 
-    Reads files (some 20 ms), so it is called once. Raises ``RunRefused`` for files that cannot be used.
+    Files that the settings name are read here; raises ``RunRefused`` if they cannot be used. The system's
+    authorities are read when the context is first asked for, which takes some 20 ms: many runs never are
+    on https.
     """
-    if not (settings.tls_ca or settings.tls_client_cert):
-        return True
+    if settings.tls_ca or settings.tls_client_cert:
+        context = _context(settings)
+        return lambda: context
+    return functools.cache(lambda: _context(settings))
+
+
+def _context(settings: TransportSettings) -> ssl.SSLContext:
     context = _trusting(settings.tls_ca)
     # Offering more than this would let a server answer in HTTP/2, which aiohttp does not speak.
     context.set_alpn_protocols(["http/1.1"])

@@ -198,8 +198,8 @@ class HostRuleSpec(Spec):
     headers: HeaderMap = Field(default_factory=dict, description="Header fields of requests to these hosts.")
     auth: AuthSpec | None = Field(None, description="Credentials for these hosts; null is none.")
     proxy: HttpUrl | None = Field(None, description="An http(s) proxy for these hosts; null is none.")
-    timeout: TimeoutSpec = Field(TimeoutSpec(), description="Limits of one attempt.")
-    retry: RetrySpec = Field(RetrySpec(), description="How often and how patiently a task is tried.")
+    timeout: TimeoutSpec = Field(TimeoutSpec.unset(), description="Limits of one attempt.")
+    retry: RetrySpec = Field(RetrySpec.unset(), description="How often and how patiently a task is tried.")
     robots: bool | None = Field(None, description="Whether robots.txt is obeyed; by default as the job says.")
 
     @model_validator(mode="after")

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
 
 from crawler.errors import TemplateFailed
 from crawler.model import Pairs
-from crawler.syntax.spec import TEXT_SCHEMA, TextField, as_text_field
+from crawler.syntax.spec import TEXT_SCHEMA, Checked, TextField, as_text_field
 from crawler.syntax.template import Text, text
 from crawler.syntax.words import shown
 
@@ -85,7 +85,7 @@ HeaderMap = Annotated[dict[HeaderName, HeaderValue], AfterValidator(_once)]
 """Header names to values; a name stands once whatever its case."""
 
 ParamScalar = Annotated[
-    Text, PlainValidator(_param_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
+    Text, Checked(_param_scalar), WithJsonSchema({"type": ["string", "number", "boolean"]})
 ]
 ParamMap = dict[str, ParamScalar | tuple[ParamScalar, ...]]
 """Parameter names to a value or a list of values."""

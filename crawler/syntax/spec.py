@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, cast
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     GetCoreSchemaHandler,
-    PlainValidator,
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from crawler.syntax.template import Template, Text
 from crawler.syntax.words import shown
@@ -21,16 +22,19 @@ EXACT = "exact"
 """Validation context key: a number where text is wanted is an error, so that its spelling can be used."""
 
 
-def _be_strict(schema: Any) -> None:
+def _be_strict(schema: Any, model: type[BaseModel]) -> None:
     if isinstance(schema, dict):
-        if schema.get("type") in ("int", "float", "bool"):
+        kind = schema.get("type")
+        if kind in ("int", "float", "bool"):
             schema["strict"] = True
+        if kind == "model" and schema["cls"] is not model:
+            return  # a ``Spec`` too, and strict already
         for key, inner in schema.items():
             if key != "default":
-                _be_strict(inner)
+                _be_strict(inner, model)
     elif isinstance(schema, list | tuple):
         for inner in schema:
-            _be_strict(inner)
+            _be_strict(inner, model)
 
 
 class Spec(BaseModel):
@@ -50,10 +54,20 @@ class Spec(BaseModel):
     )
 
     @classmethod
+    def unset(cls) -> Self:
+        """One that says nothing: every key has its default, as each must have one.
+
+        It is what calling the class gives, which would build the validator of a model that may not be used.
+        """
+        fields = cls.model_fields.items()
+        defaults = {name: field.default for name, field in fields if field.default_factory is None}
+        return cast("Self", cls.model_construct(set(), **defaults))
+
+    @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Strict numbers and booleans; pydantic's own strict mode would also refuse a list for a set."""
         schema = handler(source)
-        _be_strict(schema)
+        _be_strict(schema, cls)
         return schema
 
 
@@ -71,5 +85,16 @@ def as_text_field(value: object, info: ValidationInfo) -> Text:
 
 TEXT_SCHEMA = {"type": ["string", "number"]}
 
-TextField = Annotated[Text, PlainValidator(as_text_field), WithJsonSchema(TEXT_SCHEMA)]
+
+@dataclass(frozen=True)
+class Checked:
+    """Says that ``check`` alone judges a value. pydantic's ``PlainValidator`` looks into the kind as well."""
+
+    check: Callable[[object, ValidationInfo], Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(self.check)
+
+
+TextField = Annotated[Text, Checked(as_text_field), WithJsonSchema(TEXT_SCHEMA)]
 """Text that may hold ``${…}``; a number becomes its text."""

@@ -195,7 +195,7 @@ class CrawlSpec(JobSpec):
     sitemaps: SitemapsField = Field(
         True, description="true takes those that robots.txt names, false none; or URLs of sitemaps."
     )
-    scope: ScopeSpec = Field(ScopeSpec(), description="How far to go.")
+    scope: ScopeSpec = Field(ScopeSpec.unset(), description="How far to go.")
     robots: bool = Field(True, description="Whether robots.txt, meta robots and rel=nofollow are obeyed.")
     to: TextField | None = Field(
         None,

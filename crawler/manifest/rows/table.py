@@ -1,4 +1,4 @@
-"""Every row format by name, and the file names that stand for it."""
+"""Every row format by name, imported when rows are read, and the file names that stand for it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import PurePath
 
-from crawler.manifest.rows import aria2, csv, jsonl, lines, metalink, parquet, sitemap, sums
 from crawler.manifest.rows.text import BadRow
 from crawler.model import Row
+
+Rows = Iterator[Row | BadRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +22,76 @@ class Format:
     otherwise the manifest must say how to make it.
     """
 
-    rows: Callable[[BufferedIOBase, str], Iterator[Row | BadRow]]
+    rows: Callable[[BufferedIOBase, str], Rows]
     extensions: frozenset[str]
     columns: bool = False
     urls: bool = True
 
 
+def _lines(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import lines
+
+    return lines.rows(stream, source)
+
+
+def _csv(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import csv
+
+    return csv.rows(stream, source)
+
+
+def _tsv(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import csv
+
+    return csv.tab_rows(stream, source)
+
+
+def _jsonl(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import jsonl
+
+    return jsonl.rows(stream, source)
+
+
+def _parquet(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import parquet
+
+    return parquet.rows(stream, source)
+
+
+def _aria2(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import aria2
+
+    return aria2.rows(stream, source)
+
+
+def _metalink(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import metalink
+
+    return metalink.rows(stream, source)
+
+
+def _sums(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import sums
+
+    return sums.rows(stream, source)
+
+
+def _sitemap(stream: BufferedIOBase, source: str) -> Rows:
+    from crawler.manifest.rows import sitemap
+
+    return sitemap.rows(stream, source)
+
+
 FORMATS = {
-    "lines": Format(lines.rows, frozenset({".txt", ".lst", ".urls"}), columns=True),
-    "csv": Format(csv.rows, frozenset({".csv"}), columns=True),
-    "tsv": Format(csv.tab_rows, frozenset({".tsv", ".tab"}), columns=True),
-    "jsonl": Format(jsonl.rows, frozenset({".jsonl", ".ndjson"})),
-    "parquet": Format(parquet.rows, frozenset({".parquet"}), columns=True),
-    "aria2": Format(aria2.rows, frozenset({".aria2"})),
-    "metalink": Format(metalink.rows, frozenset({".metalink", ".meta4"})),
-    "sha256sums": Format(sums.rows, frozenset({".sha256", ".sha512", ".sha1", ".md5"}), urls=False),
-    "sitemap": Format(sitemap.rows, frozenset({".xml"})),
+    "lines": Format(_lines, frozenset({".txt", ".lst", ".urls"}), columns=True),
+    "csv": Format(_csv, frozenset({".csv"}), columns=True),
+    "tsv": Format(_tsv, frozenset({".tsv", ".tab"}), columns=True),
+    "jsonl": Format(_jsonl, frozenset({".jsonl", ".ndjson"})),
+    "parquet": Format(_parquet, frozenset({".parquet"}), columns=True),
+    "aria2": Format(_aria2, frozenset({".aria2"})),
+    "metalink": Format(_metalink, frozenset({".metalink", ".meta4"})),
+    "sha256sums": Format(_sums, frozenset({".sha256", ".sha512", ".sha1", ".md5"}), urls=False),
+    "sitemap": Format(_sitemap, frozenset({".xml"})),
 }
 
 STDIN = "-"
