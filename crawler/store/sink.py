@@ -47,17 +47,20 @@ class Sink(io.FileIO):
             self._hashers[name] = _hasher(name)
 
     def writelines(self, lines: Iterable[Any], /) -> None:
-        """Append every piece, partial writes continued, and begin to bring a large block to the disk."""
-        pieces = list(lines)
-        with self._guard:
-            fd = self.fileno()
-            with self._hashing(pieces):
-                size = 0
-                for start in range(0, len(pieces), _MAX_PIECES):
-                    size += _write(fd, pieces[start : start + _MAX_PIECES])
-            if self._eager and size >= _BLOCK // 2:
-                start_writeback(fd, self.size, size)
-            self.size += size
+        """Append blocks of pieces, partial writes continued, and start bringing large ones to the disk.
+
+        The guard is free between two of them: what is written may be made durable while more comes in.
+        """
+        for pieces in lines:
+            with self._guard:
+                fd = self.fileno()
+                with self._hashing(pieces):
+                    size = 0
+                    for start in range(0, len(pieces), _MAX_PIECES):
+                        size += _write(fd, pieces[start : start + _MAX_PIECES])
+                if self._eager and size >= _BLOCK // 2:
+                    start_writeback(fd, self.size, size)
+                self.size += size
 
     @contextmanager
     def _hashing(self, pieces: Sequence[Piece]) -> Iterator[None]:
@@ -111,7 +114,7 @@ class Sink(io.FileIO):
     def write_and_sync(self, pieces: Sequence[Piece]) -> None:
         """Append, then make every byte durable. Raises ``SyncFailed`` if the second half fails."""
         if pieces:
-            self.writelines(pieces)
+            self.writelines([pieces])
         with self._guard:
             _sync(os.fdatasync, self.fileno())
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +56,7 @@ class Stream:
         self._algorithms = algorithms
         self._file: Any = None  # aiofiles' face of the sink
         self._behind: asyncio.Future[Any] | None = None
-        self._blocks: list[list[Piece]] = []  # full, waiting for the thread
+        self._blocks: deque[list[Piece]] = deque()  # full, waiting for the thread
         self._lending = Lending(shop.chunk_size)
         self._shorter = asyncio.Event()  # there is room among them again
         self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
@@ -156,7 +158,7 @@ class Stream:
             self.sink = self._make(folder)
         if self.pieces:
             try:
-                self.sink.writelines(self._take())
+                self.sink.writelines([self._take()])
             except OSError as error:
                 raise storage_failed(error, "writing", self.shown) from error
         return self.sink
@@ -260,17 +262,26 @@ class Stream:
             self._blocks.append(self._take())
 
     async def _write_blocks(self, sink: Sink) -> None:
-        """One call of the thread for all the blocks that have gathered, until none is left."""
+        """Keep the thread at work until no block is left."""
+        loop = asyncio.get_running_loop()
         try:
             while self._blocks:
-                blocks, self._blocks = self._blocks, []
-                self._shorter.set()
-                pieces = [piece for block in blocks for piece in block]
-                await self._face(sink).writelines(pieces)
-                self._lending.take_back(pieces)
+                await self._face(sink).writelines(self._waiting(loop))
         finally:
             self._blocks.clear()
             self._shorter.set()
+
+    def _waiting(self, loop: asyncio.AbstractEventLoop) -> Iterator[Sequence[Piece]]:
+        """What waits, for the thread to take by itself: the loop, busy receiving, would keep it waiting."""
+        while pieces := [piece for block in self._taken() for piece in block]:
+            loop.call_soon_threadsafe(self._shorter.set)
+            yield pieces
+            self._lending.take_back(pieces)
+
+    def _taken(self) -> Iterator[list[Piece]]:
+        with suppress(IndexError):
+            while True:
+                yield self._blocks.popleft()
 
     def _sink(self, fd: int) -> Sink:
         return Sink(fd, self._algorithms, eager=self._shop.durable, hasher_pool=self._shop.hasher_pool)
