@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import partial
 from itertools import repeat
+
+from msgspec import structs
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import bug
@@ -23,7 +24,7 @@ from crawler.store.records import TaskRecord
 Kept = tuple[Task, Known]
 """A task whose file is good as it is, and what the ledger knows of it."""
 
-MOST_BEHIND = 1000  # ends that may wait for the ledger's commit; a crash forgets no more
+MOST_BEHIND = 2000  # ends that may wait for the ledger's commit; a crash forgets no more
 
 
 class Settler:
@@ -78,7 +79,7 @@ class Settler:
                 assert known is not None
                 has_file = task.target is not None or (run.site is not None and known.target is not None)
                 if has_file and not self._bench.files.is_intact(known):
-                    return replace(task, known=self._usable(task, known))
+                    return structs.replace(task, known=self._usable(task, known))
                 assert known.outcome is not None
                 self._deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
             case Standing.UNANSWERED:
@@ -87,7 +88,7 @@ class Settler:
 
     def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
         if run.already is None or not run.already(task, known, self._bench.files):
-            return replace(task, known=known)
+            return structs.replace(task, known=known)
         if known.row is not None and known.url == task.url:
             kept.append((task, known))
         else:
@@ -119,11 +120,11 @@ class Settler:
         if known.url != task.url:
             for request in (task.request, *task.mirrors):
                 if known.url == self._bench.redact(request.url):
-                    known = replace(known, url=request.url)
+                    known = structs.replace(known, url=request.url)
                     break
         if not self._bench.intent.force:
             return known
-        return replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
+        return structs.replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
 
     def _owned(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
         """The tasks, each with a target that is its own; without those that ended, for there is none."""
@@ -199,6 +200,7 @@ class Settler:
     async def keep_up(self) -> None:
         """Wait while the ledger is too far behind; memory would grow with the tasks otherwise."""
         if not self._room.is_set():
+            self._bench.ledger.hurry()
             await self._room.wait()
 
     def _settle_misfit(self, run: JobRun, misfit: Misfit) -> None:

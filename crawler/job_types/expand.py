@@ -24,13 +24,13 @@ URL_FIELDS = frozenset({"host", "path", "name", "stem", "ext", "query_hash"})
 class Item:
     """One thing to make a task of.
 
-    ``place`` is where it stands, for messages; ``own`` its entry or row, if it may have something of its own.
+    ``row`` is where it comes from, for messages; ``own`` its entry or row, if that may say more.
     """
 
     ordinal: int
     url: Text
     values: Values
-    place: str | None = None
+    row: Row | None = None
     own: object = None
 
 
@@ -54,13 +54,12 @@ def from_rows(
             continue
         fields = row.fields
         values: Values = {"index": ordinal, "row": fields if type(fields) is dict else dict(fields)}
-        place = f"{row.source}:{row.line}"
         found = given if given is not None else fields.get(column)
-        if isinstance(found, str | Template):
-            yield Item(ordinal, found, values, place, row if mapped or row.own else None)
+        if isinstance(found, (str, Template)):  # a union would be made anew for each row
+            yield Item(ordinal, found, values, row, row if mapped or row.own else None)
         else:
             error = TemplateFailed(_no_url(row, column))
-            yield misfit(job, Item(ordinal, "", values, place), error)
+            yield misfit(job, Item(ordinal, "", values, row), error)
 
 
 def rows_to_come(job: Job, rows: RowsSpec | None) -> bool:
@@ -101,8 +100,9 @@ def misfit(job: Job, item: Item, error: TaskError) -> Misfit:
     """The failure of an item, with its place."""
     url = item.url if isinstance(item.url, str) else item.url.source
     failure = error.failure()
-    if item.place is not None:
-        failure = replace(failure, message=f"{item.place}: {failure.message}", detail=item.place)
+    if item.row is not None:
+        place = f"{item.row.source}:{item.row.line}"
+        failure = replace(failure, message=f"{place}: {failure.message}", detail=place)
     return Misfit(job=job.name, ordinal=item.ordinal, url=url, failure=failure)
 
 

@@ -79,13 +79,13 @@ class Reading:
     def _read(
         self, opened: BufferedReader, shown: str, base: Request | None, level: int
     ) -> Iterator[Row | Misfit | Fetch]:
-        line = 0
+        line, nests = 0, self._format == "sitemap"
         try:
             for row in FORMATS[self._format].rows(seen_through(opened), shown):
                 line = row.line
                 if isinstance(row, BadRow):
                     yield self._misfit(str(row), f"{shown}:{line}")
-                elif NESTED in row.fields and self._format == "sitemap":
+                elif nests and NESTED in row.fields:
                     yield from self._nested(row, base, level + 1)
                 else:
                     self._ordinal += 1

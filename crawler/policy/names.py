@@ -46,9 +46,13 @@ def safe_target(raw: str) -> str:
     ``__``. The result is a fixed point. Raises ``UnsafePath`` for what climbs out of the output root,
     is absolute, names no file, or is longer than a path may be.
     """
-    components = _components(raw)
-    target = "/".join([each if _USUAL.match(each) is not None else _component(each) for each in components])
-    size = len(target.encode())
+    folder, slash, name = raw.rpartition("/")
+    before = _safe_folder(folder) if slash else ""
+    if before is not None and _USUAL.match(name) is not None:
+        target = before + name
+    else:
+        target = "/".join([_component(each) for each in _components(raw)])
+    size = len(target) if target.isascii() else len(target.encode())
     if size > MAX_TARGET_BYTES:
         raise UnsafePath(f"the target path takes {size} bytes; a path may take {MAX_TARGET_BYTES}")
     return target
@@ -81,11 +85,10 @@ def akin(target: str, wanted: str) -> bool:
 
 def _components(raw: str) -> list[str]:
     """The path's pieces without empty ones and ``.``; ``..`` is kept, counted and never followed."""
-    shown = repr(raw if len(raw) <= 120 else f"{raw[:120]}…")
     if raw.startswith("/") or _DRIVE.match(raw):
-        raise UnsafePath(f"target {shown} is absolute; expected a path below the output root")
+        raise UnsafePath(f"target {_shown(raw)} is absolute; expected a path below the output root")
     if raw.endswith("/"):
-        raise UnsafePath(f"target {shown} names a folder; expected the name of a file")
+        raise UnsafePath(f"target {_shown(raw)} names a folder; expected the name of a file")
     depth = 0
     found = []
     for piece in raw.split("/"):
@@ -93,14 +96,27 @@ def _components(raw: str) -> list[str]:
             continue
         depth += -1 if piece == ".." else 1
         if depth < 0:
-            raise UnsafePath(f"target {shown} climbs out of the output root")
+            raise UnsafePath(f"target {_shown(raw)} climbs out of the output root")
         found.append(piece)
     if not found or raw.endswith("/."):
-        raise UnsafePath(f"target {shown} names no file")
+        raise UnsafePath(f"target {_shown(raw)} names no file")
     return found
 
 
+def _shown(raw: str) -> str:
+    return repr(raw if len(raw) <= 120 else f"{raw[:120]}…")
+
+
 @lru_cache(maxsize=4096)  # folders repeat
+def _safe_folder(raw: str) -> str | None:
+    """What stands before a usual name in this folder; ``None`` if no target may lie in it."""
+    try:
+        return "/".join([_component(each) for each in _components(f"{raw}/0")[:-1]] + [""])
+    except UnsafePath:
+        return None
+
+
+@lru_cache(maxsize=4096)  # names of folders repeat
 def _component(raw: str) -> str:
     name = raw if raw.isascii() else unicodedata.normalize("NFC", raw)
     if _PLAIN.match(name) is None:

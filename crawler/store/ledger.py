@@ -213,6 +213,10 @@ class Ledger:
         """Take many at once if nobody has one of them, else none: each with folded form, job and key."""
         return self._claims.take_all(wanted)
 
+    def hurry(self) -> None:
+        """Commit what is queued without waiting for more to gather: somebody waits for room."""
+        self._writer.hurry()
+
     async def flush(self) -> None:
         """Return once everything queued before is committed. Raises ``StorageFailed``."""
         await asyncio.wrap_future(self._writer.call(lambda _: None))

@@ -69,6 +69,10 @@ class Writer:
         self.post(Write(apply, waiter))
         return waiter
 
+    def hurry(self) -> None:
+        """Let nothing gather any longer."""
+        self._hurry.set()
+
     def stop(self) -> None:
         """Commit what is queued, close, end; ``ended`` resolves then."""
         self._stopped = True

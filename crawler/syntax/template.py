@@ -72,12 +72,14 @@ class Template:
         if len(pieces) == 1:
             piece = pieces[0]
             return piece if isinstance(piece, str) else piece.evaluate(values)
-        return "".join(
-            [
-                piece if isinstance(piece, str) else as_text(piece.evaluate(values), piece.source)
-                for piece in pieces
-            ]
-        )
+        texts = []
+        for piece in pieces:
+            if isinstance(piece, str):
+                texts.append(piece)
+            else:
+                value = piece.evaluate(values)
+                texts.append(value if type(value) is str else as_text(value, piece.source))
+        return "".join(texts)
 
     def texts(self) -> Iterator[str]:
         """Every text that is in it already, bound values included: what may have to be kept secret."""

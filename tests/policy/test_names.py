@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 
 import pytest
 from hypothesis import assume, given
@@ -145,6 +146,22 @@ def test_any_text_is_refused_or_safe_on_every_os(raw: str) -> None:
 def test_a_safe_target_is_left_as_it_is(raw: str) -> None:
     target = target_or_nothing(raw)
     assert safe_target(target) == target
+
+
+@given(st.one_of(TEXT, st.sampled_from(["..", "a/..", "a/../b", "C:", "/", "//", "./", "ü", "a/./b", "con"])))
+def test_a_folder_has_one_name_whatever_lies_in_it(folder: str) -> None:
+    usual = targets_or_refusal(f"{folder}/17.csv", f"{folder}/a number.csv")
+    assert usual is None or usual[0].removesuffix("17.csv") == usual[1].removesuffix("a number.csv")
+
+
+def targets_or_refusal(*raw: str) -> list[str] | None:
+    """The targets; ``None`` if each is refused, and never some of them only."""
+    made = []
+    for each in raw:
+        with suppress(UnsafePath):
+            made.append(safe_target(each))
+    assert len(made) in (0, len(raw))
+    return made or None
 
 
 @given(TEXT)
