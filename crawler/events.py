@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from msgspec import Struct
+
 from crawler.model import Counts, ErrorClass, Outcome, Result
 
 
@@ -43,8 +45,7 @@ class TaskRetried:
     status: int | None = None  # of an answer, for ``http_status``
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskFinished:
+class TaskFinished(Struct, frozen=True, kw_only=True):
     """A task reached its outcome, and its record is committed."""
 
     time: float

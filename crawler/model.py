@@ -1,10 +1,15 @@
-"""What flows between rooms: frozen, slotted, picklable data without behaviour."""
+"""What flows between rooms: frozen, slotted, picklable data without behaviour.
+
+What every task makes anew is a ``Struct``, the rest dataclasses: it costs a tenth to make and to copy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Outcome(StrEnum):
@@ -62,8 +67,7 @@ class Robots(StrEnum):
     SKIP = "skip"  # what it disallows is left out, and that is all right
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One row of a source: its columns, and where it stands for error messages.
 
     ``own`` says that its format gives ``to``, ``checksum``, ``mirrors`` and ``headers`` their meaning.
@@ -166,8 +170,7 @@ Body = BytesBody | JsonBody | FileBody | FormFileBody | MultipartBody
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """What is sent. ``url`` goes out as written where it is already percent-encoded.
 
     ``identity`` asks the server not to encode the body (downloads). ``idempotent`` says whether the
@@ -178,17 +181,21 @@ class Request:
 
     method: str = "GET"
     url: str
-    headers: Pairs = field(default=(), repr=False)
-    params: Pairs = field(default=(), repr=False)
-    cookies: Pairs = field(default=(), repr=False)
+    headers: Pairs = ()
+    params: Pairs = ()
+    cookies: Pairs = ()
     auth: Auth | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     body: Body | None = None
     timeouts: Timeouts = Timeouts()
     idempotent: bool = True
     identity: bool = False
     redirects: bool = True
     named_by: str | None = None
+
+    def __repr__(self) -> str:
+        """What it is, without anything that may be secret."""
+        return f"<{self.method} {self.url}>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +224,7 @@ class Checkpoint:
     gaps: tuple[tuple[int, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What the ledger remembers of a task from earlier runs.
 
     A *round* is one pass over the manifest: a run that was stopped or killed is continued by the next
@@ -237,11 +243,10 @@ class Known:
     last_modified: str | None = None
     checkpoint: Checkpoint | None = None
     part: str | None = None  # the target whose part file the checkpoint describes
-    row: int | None = field(default=None, compare=False)  # the ledger's number for it, if it has ended
+    row: int | None = None  # the ledger's number for it, if it has ended
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """The unit of work: one URL, one file or one request. Job types extend it."""
 
     job: str
@@ -268,6 +273,10 @@ class Task:
         """The request of this attempt."""
         return self.mirrors[self.source - 1] if self.source else self.request
 
+    def __repr__(self) -> str:
+        """Which one it is, without anything that may be secret."""
+        return f"<{self.job} {self.ordinal}: {self.request!r}>"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -283,8 +292,7 @@ class Failure:
     detail: str | None = None  # a bug's traceback, or the place of a bad row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
+class Saved(Struct, frozen=True, kw_only=True):
     """A file that is whole, verified, under its final name and (by ``durability``) on disk."""
 
     target: str
@@ -294,8 +302,7 @@ class Saved:
     replaced: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(Struct, frozen=True, kw_only=True):
     """What an attempt came to. ``failure`` is set exactly for ``failed`` and ``unknown``."""
 
     outcome: Outcome

@@ -73,6 +73,7 @@ PURE_LIBRARIES = {
         "annotated_types",
         "jinja2",
         "markupsafe",
+        "msgspec",
         "protego",
         "publicsuffixlist",
         "pydantic",

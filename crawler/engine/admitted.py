@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import structs
 
 from crawler.engine.attempt import Moved
 from crawler.engine.jobs import JobRun
@@ -60,20 +62,22 @@ class Admitted:
     def follow(self, moved: Moved) -> None:
         """A redirect led to another host: the same attempt goes on there."""
         self.attempts -= 1
-        self.task = replace(self.task, hop=moved.hop, slot=moved.slot)
+        self.task = structs.replace(self.task, hop=moved.hop, slot=moved.slot)
 
     def begin_again(self, reached: Checkpoint | None) -> None:
         """The next attempt starts at the task's own URL, and at what is durable of the file."""
         if reached is not None:
             known = self.task.known or Known(outcome=None, url=reached.url)
-            self.task = replace(self.task, known=replace(known, checkpoint=reached, part=self.task.target))
+            self.task = structs.replace(
+                self.task, known=structs.replace(known, checkpoint=reached, part=self.task.target)
+            )
         if self.task.hop is not None:
-            self.task = replace(self.task, hop=None, slot=self.home)
+            self.task = structs.replace(self.task, hop=None, slot=self.home)
 
     def turn_to(self, source: int) -> None:
         """The next attempt asks this source of the file."""
-        task = replace(self.task, source=source, hop=None)
-        self.task = replace(task, slot=urls.slot(task.asked.url))
+        task = structs.replace(self.task, source=source, hop=None)
+        self.task = structs.replace(task, slot=urls.slot(task.asked.url))
 
     @property
     def home(self) -> str:

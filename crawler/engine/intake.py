@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+
+from msgspec import structs
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.errands import Errands
@@ -198,11 +199,11 @@ class Intake:
         rules = self._bench.hosts
         own = rules.request(task.slot, task.job)
         if own is not None:
-            task = replace(task, request=own.over(task.request), retry=own.retry_over(task.retry))
+            task = structs.replace(task, request=own.over(task.request), retry=own.retry_over(task.retry))
         if task.mirrors:
             asked = [rules.request(urls.slot(mirror.url), task.job) for mirror in task.mirrors]
             mirrors = [each.over(to) if each else to for each, to in zip(asked, task.mirrors, strict=True)]
-            task = replace(task, mirrors=tuple(mirrors))
+            task = structs.replace(task, mirrors=tuple(mirrors))
         return task
 
     def _fetch(self, run: JobRun, item: Fetch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from crawler.engine.admitted import Admitted
 from crawler.job_types.resume import version_url
 from crawler.model import Result
@@ -55,11 +57,11 @@ class Mirrors:
             told = sources.verdict([request.url for request in (task.request, *task.mirrors)])
             wait = retry.delay(told, attempts=sources.rounds, rule=task.retry, idempotent=True, chance=chance)
             if wait is None:
-                return None, replace(result, status=told.status, failure=told)
+                return None, structs.replace(result, status=told.status, failure=told)
             sources.next_round()
             following = sources.next(self._scores)
         assert following is not None  # a wait is for a source that may be asked again
         if task.source:
             failure = replace(failure, message=f"mirror {task.asked.url}: {failure.message}")
         admitted.turn_to(following)
-        return wait, replace(result, failure=failure)
+        return wait, structs.replace(result, failure=failure)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from msgspec import structs
+
 from crawler.model import Outcome
 from crawler.store.files import Finalizing, Origin
 from crawler.store.ledger import Ledger
@@ -24,7 +26,7 @@ class Intents:
         self._ledger.finalizing([replace(each, origin=self._shown(each.origin)) for each in batch])
 
     def _shown(self, origin: Origin) -> Origin:
-        return replace(origin, url=self._redact(origin.url))
+        return structs.replace(origin, url=self._redact(origin.url))
 
 
 async def recover(

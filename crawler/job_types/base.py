@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+import msgspec
+
 from crawler.crawled import Found, Page, Queued
 from crawler.model import (
     Checkpoint,
@@ -210,8 +212,7 @@ class NowhereElse:
         return work(*arguments)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """What ``perform`` may use; the engine makes one for each attempt."""
 
     transport: Transport
@@ -227,7 +228,7 @@ class Tools:
     once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
     site: Site | None = None  # of a job that grows
     sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
-    aside: Aside = field(default_factory=NowhereElse)
+    aside: Aside = msgspec.field(default_factory=NowhereElse)
 
 
 class JobType(Protocol):

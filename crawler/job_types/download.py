@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urljoin
 
+from msgspec import structs
 from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
@@ -82,7 +83,7 @@ class DownloadSpec(JobSpec):
     overwrite: bool = Field(False, description="Replace even files that earlier runs did not make.")
     max_bytes: Size | None = Field(None, description="A larger file is a failure.")
     min_bytes: Size | None = Field(None, description="A smaller file is a failure.")
-    expect: HeadExpectSpec = Field(HeadExpectSpec(), description="What the answer must be.")
+    expect: HeadExpectSpec = Field(HeadExpectSpec.unset(), description="What the answer must be.")
     mtime: bool = Field(True, description="Give the file the time of Last-Modified.")
     refresh: Refresh = Field("conditional", description="Whether to fetch again what is already there.")
 
@@ -107,8 +108,7 @@ class Rules:
     expect: Expectation
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadTask(Task):
+class DownloadTask(Task, frozen=True, kw_only=True):
     """One file to download."""
 
     target: str
@@ -146,7 +146,7 @@ class Download:
             return kept(task, task.known)
         refuse_foreign(tools.files, task, overwrite=task.rules.overwrite)
         if task.sums is not None:
-            task = replace(task, checksum=await listed_checksum(task, tools))
+            task = structs.replace(task, checksum=await listed_checksum(task, tools))
         return await fetch(task, tools)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec import structs
 
 from crawler.job_types.expand import requestable
 from crawler.model import Request
@@ -19,9 +20,9 @@ def elsewhere(own: Request, url: str) -> Request:
     """
     url, auth = requestable(url)
     if urls.origin(url) == urls.origin(own.url):
-        return replace(own, url=url, auth=auth or own.auth)
+        return structs.replace(own, url=url, auth=auth or own.auth)
     headers = tuple(pair for pair in own.headers if pair[0].lower() in CARRIED)
-    return replace(own, url=url, auth=auth, headers=headers, params=(), cookies=())
+    return structs.replace(own, url=url, auth=auth, headers=headers, params=(), cookies=())
 
 
 def mirrors(own: Request, found: Iterable[str]) -> tuple[Request, ...]:

@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from crawler.errors import ProtocolBroken, StorageFailed, TaskError
 from crawler.job_types import ranges, reading, refresh, resume
 from crawler.job_types.base import Tools
@@ -112,10 +114,10 @@ class _Transfer:
     def _send(self, extra: Pairs) -> AbstractAsyncContextManager[Response]:
         task, request = self._task, self._task.asked
         if extra:
-            request = replace(request, headers=request.headers + extra)
+            request = structs.replace(request, headers=request.headers + extra)
         if (total := request.timeouts.total) is not None:  # of the attempt, however many requests it takes
             left = max(0.001, total - (asyncio.get_running_loop().time() - self._started))
-            request = replace(request, timeouts=replace(request.timeouts, total=left))
+            request = structs.replace(request, timeouts=replace(request.timeouts, total=left))
         return self._tools.transport.open(request, slot=task.slot, hop=task.hop)
 
     async def _whole(self, response: Response) -> Result:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from crawler.errors import ConnectFailed, ProtocolBroken, StorageFailed, TimedOut
 from crawler.job_types.base import Tools
@@ -105,7 +106,7 @@ class Record:
             return Result(outcome=Outcome.NEW, bytes=received, note=note)
         part, self._part = self._part, None  # ``finish`` gives it up, whatever happens
         result = await finish(part, self._task, self._tools.files, received=received)
-        return replace(result, note=note)
+        return structs.replace(result, note=note)
 
     @asynccontextmanager
     async def kept_on_failure(self) -> AsyncIterator[None]:

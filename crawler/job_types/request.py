@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -40,7 +39,7 @@ class RequestKeys(JobSpec, BodySpec):
     rows: RowsSpec | None = Field(None, alias="from", description="Rows, one request each.")
     method: Method = "GET"
     save: TextField | None = Field(None, description="Save the answer's body at this path.")
-    expect: ExpectSpec = Field(ExpectSpec(), description="What the answer must be.")
+    expect: ExpectSpec = Field(ExpectSpec.unset(), description="What the answer must be.")
     idempotency_key: TextField | None = Field(
         None, description="Sent as Idempotency-Key; makes POST and PATCH safe to send again."
     )
@@ -68,8 +67,7 @@ class PostSpec(RequestKeys):
     method: Literal["POST"] = "POST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestTask(Task):
+class RequestTask(Task, frozen=True, kw_only=True):
     """One request to send."""
 
     expect: Expectation

@@ -6,10 +6,10 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+from msgspec import structs
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import SourceChanged, TemplateFailed
@@ -66,7 +66,7 @@ class UploadSpec(JobSpec):
     filename: TextField | None = Field(None, description="The name to tell; by default the file's own.")
     content_type: TextField | None = Field(None, description="By default guessed from the file's name.")
     save: TextField | None = Field(None, description="Save the answer's body at this path.")
-    expect: ExpectSpec = Field(ExpectSpec(), description="What the answer must be.")
+    expect: ExpectSpec = Field(ExpectSpec.unset(), description="What the answer must be.")
 
     @model_validator(mode="after")
     def _raw_has_no_fields(self) -> UploadSpec:
@@ -78,8 +78,7 @@ class UploadSpec(JobSpec):
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadTask(Task):
+class UploadTask(Task, frozen=True, kw_only=True):
     """One file to send: where it is, and its size and time when the task was made."""
 
     path: str
@@ -110,9 +109,9 @@ class Upload:
         tools.gauge.start(task.size)
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
             tools.gauge.add(task.size)
-            result = await answer(response, task, task.expect, replace(tools, gauge=_Unwatched()))
+            result = await answer(response, task, task.expect, structs.replace(tools, gauge=_Unwatched()))
         _refuse_changed(task, sent=True)
-        return replace(result, bytes=task.size)
+        return structs.replace(result, bytes=task.size)
 
 
 class _Unwatched:

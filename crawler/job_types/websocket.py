@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -89,14 +89,13 @@ class WebSocketSpec(JobSpec):
     send: Annotated[tuple[MessageSpec, ...], OneOrMany] = Field(
         (), description="Messages to send once connected, and again after a reconnect."
     )
-    until: UntilSpec = Field(UntilSpec(), description="By default the server's close ends it.")
+    until: UntilSpec = Field(UntilSpec.unset(), description="By default the server's close ends it.")
     to: TextField | None = Field(None, description="A JSON line a message; without it they are only counted.")
     heartbeat: OptionalDuration = Field(30.0, description="Seconds between pings; 0 or null sends none.")
     reconnect: ReconnectField = Field(True, description="Whether a dropped connection is opened again.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebSocketTask(Task):
+class WebSocketTask(Task, frozen=True, kw_only=True):
     """One WebSocket to capture."""
 
     protocols: tuple[str, ...]

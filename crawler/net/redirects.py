@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote, urljoin
+
+from msgspec import Struct
 
 from crawler.errors import RedirectRefused
 from crawler.model import Body, Hop, Pairs, Request
@@ -28,8 +29,7 @@ CARRIED = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True):
     """One request of a redirect chain. ``url`` is in wire form; ``crossed`` stays true once it is."""
 
     url: str

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class Kind(StrEnum):
     """What an attempt showed of its host; a 404 is an answer like any other."""
@@ -15,8 +17,7 @@ class Kind(StrEnum):
     NEUTRAL = "neutral"  # it says nothing about the host: never sent, cancelled, our own disk
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
+class Heard(Struct, frozen=True):
     """One attempt as its host's slot hears of it; times in the frontier's seconds."""
 
     kind: Kind

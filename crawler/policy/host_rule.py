@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from msgspec import structs
+
 from crawler.model import Pairs, Request, RetryRule
 
 Changes = tuple[tuple[str, Any], ...]  # fields of a frozen dataclass and their new values
@@ -70,7 +72,7 @@ class HostRequest:
         """The request as the host's rules want it; equal header names are replaced, whatever their case."""
         timeouts = replace(request.timeouts, **dict(self.timeouts)) if self.timeouts else request.timeouts
         headers = _with(request.headers, self.headers)
-        return replace(request, headers=headers, timeouts=timeouts, **dict(self.changes))
+        return structs.replace(request, headers=headers, timeouts=timeouts, **dict(self.changes))
 
     def retry_over(self, rule: RetryRule) -> RetryRule:
         """The retry rule with the keys that the host's rules set."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from crawler.model import ErrorClass, Failure, Task
 from crawler.policy.names import fold, twin
@@ -18,7 +19,7 @@ def without_secrets_in_key(task: Task, redact: Callable[[str], str]) -> Task:
     shown = redact(task.key)
     if shown == task.key:
         return task
-    return replace(task, key=f"{shown} ~{hashlib.sha256(task.key.encode()).hexdigest()[:16]}")
+    return structs.replace(task, key=f"{shown} ~{hashlib.sha256(task.key.encode()).hexdigest()[:16]}")
 
 
 def with_own_target(task: Task, claim: Claim) -> tuple[Task, Failure | None]:
@@ -33,9 +34,9 @@ def with_own_target(task: Task, claim: Claim) -> tuple[Task, Failure | None]:
         return task, None
     if owner != task.target:
         target = twin(task.target)
-        renamed = replace(task, target=target, key=twin(task.key))
+        renamed = structs.replace(task, target=target, key=twin(task.key))
         if claim(fold(target), task.job, renamed.key, target) is None:
             return renamed, None
     message = f"another task of this run already writes {task.target!r}; give one of them another `to`"
     failure = Failure(kind=ErrorClass.EXISTS, message=message, retryable=False)
-    return replace(task, key=f"{task.key} #{task.ordinal}"), failure
+    return structs.replace(task, key=f"{task.key} #{task.ordinal}"), failure

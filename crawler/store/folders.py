@@ -8,10 +8,11 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct
 
 from crawler.errors import UnsafePath
 from crawler.policy.names import PART_SUFFIX
@@ -29,8 +30,7 @@ _NO_NAMES = frozenset({"", ".", ".."})
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """A target taken apart: its folder (POSIX, below the root), its name there and its part file's."""
 
     root: str

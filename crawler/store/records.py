@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from crawler.model import Counts, ErrorClass, Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRecord:
+class TaskRecord(Struct, frozen=True, kw_only=True):
     """How a task ended. URLs and messages come redacted; times are seconds, ``finished`` since the epoch.
 
     ``target`` … ``last_modified`` are the facts of a file and count for ``new``, ``changed`` and

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from msgspec import structs
+
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobTable
 from crawler.engine.local import Engine
@@ -73,7 +75,7 @@ def task(number: int, *, job: str = "job", slot: str = "a:80", method: str = "GE
     request = Request(url=f"http://{host}/{number}", method=method, idempotent=idempotent)
     quick = RetryRule(attempts=3, backoff=0.01, max_backoff=0.02)
     made = Task(job=job, key=str(number), ordinal=number, slot=slot, retry=quick, request=request)
-    return replace(made, **more)
+    return structs.replace(made, **more)
 
 
 async def no_archive(rules: Any) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from crawler.errors import BadStatus, ConnectFailed
 from crawler.events import HostGivenUp, HostPaused
@@ -105,7 +106,7 @@ async def test_a_pause_that_a_host_asks_for_is_told_and_kept(tmp_path: Path) -> 
 
 def robotic(server: Server, path: str, number: int) -> Task:
     made = task(number, slot=f"127.0.0.1:{server.port}", robots=Robots.OBEY)
-    return replace(made, request=Request(url=server.url(path)))
+    return structs.replace(made, request=Request(url=server.url(path)))
 
 
 async def test_robots_txt_is_asked_for_once_and_first(tmp_path: Path, server: Server) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import structs
 
 from crawler.job_types.base import Fetch, Job, JobType, Misfit, Site, Tools
 from crawler.job_types.table import JOB_TYPES
@@ -154,10 +156,10 @@ def remembered(task: Any, result: Result, **changes: Any) -> Any:
         etag=result.etag,
         last_modified=result.last_modified,
     )
-    return replace(task, known=replace(known, **changes))
+    return structs.replace(task, known=structs.replace(known, **changes))
 
 
 def reached(task: Any, checkpoint: Checkpoint) -> Any:
     """The task as the next attempt gets it, after ``checkpoint`` was committed."""
     known = task.known or Known(outcome=None, url=task.url)
-    return replace(task, known=replace(known, checkpoint=checkpoint, part=task.target))
+    return structs.replace(task, known=structs.replace(known, checkpoint=checkpoint, part=task.target))

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from crawler.errors import (
     BadStatus,
@@ -267,14 +267,16 @@ async def test_a_redirect_to_another_host_is_continued_there_with_its_range(
         first = task("download", urls=[server.url(f"/redirect-to?url={other.url('/versions/a')}")], to="a")
         with pytest.raises(MovedAway) as moved:
             await bench.perform(first, "download")
-        there = replace(first, hop=moved.value.hop, slot=moved.value.slot)
+        there = structs.replace(first, hop=moved.value.hop, slot=moved.value.slot)
         with pytest.raises(TaskError):
             await bench.perform(there, "download")
         again = reached(first, bench.checkpoints[-1])
         with pytest.raises(MovedAway) as moved:
             await bench.perform(again, "download")
         assert bench.names() == ["a.part"], "the way there must not cost what was fetched"
-        result = await bench.perform(replace(again, hop=moved.value.hop, slot=moved.value.slot), "download")
+        result = await bench.perform(
+            structs.replace(again, hop=moved.value.hop, slot=moved.value.slot), "download"
+        )
         assert (result.status, bench.read("a")) == (206, ONE)
         assert other.log[-1].header("If-Range") == offer.etag
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from crawler.job_types import resume
 from crawler.model import Checkpoint, Known
@@ -112,6 +113,6 @@ def test_only_the_checkpoint_of_the_targets_own_part_file_is_used() -> None:
     known = Known(outcome=None, checkpoint=REACHED, part="a")
     assert resume.usable(known, "a") == REACHED
     assert resume.usable(known, "b") is None
-    assert resume.usable(replace(known, checkpoint=replace(REACHED, offset=0)), "a") is None
-    assert resume.usable(replace(known, checkpoint=replace(REACHED, etag=None)), "a") is None
+    assert resume.usable(structs.replace(known, checkpoint=replace(REACHED, offset=0)), "a") is None
+    assert resume.usable(structs.replace(known, checkpoint=replace(REACHED, etag=None)), "a") is None
     assert resume.usable(None, "a") is None

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from crawler.errors import BadStatus, ConnectFailed, ProtocolBroken, TaskError, TimedOut
 from crawler.job_types.capture import Tally
@@ -119,14 +120,14 @@ async def test_what_was_heard_survives_a_stop(bench: Bench, server: Server) -> N
     heard = Tally.parse(bench.checkpoints[-1].etag)
     assert heard is not None
     again = reached(made, bench.checkpoints[-1])
-    enough = replace(again, until=replace(again.until, messages=heard.messages + 1))
+    enough = structs.replace(again, until=replace(again.until, messages=heard.messages + 1))
     await bench.perform(enough, "websocket")
     assert [row["kind"] for row in _rows(bench)] == ["text"] * heard.messages + ["gap", "text"]
 
 
 async def test_a_part_file_that_vanished_starts_the_capture_over(bench: Bench, server: Server) -> None:
     first = task("websocket", url=server.ws("/ws/drop/3"), until={"messages": 3}, to="t.jsonl")
-    cut = replace(first, until=replace(first.until, messages=5))
+    cut = structs.replace(first, until=replace(first.until, messages=5))
     with pytest.raises(ConnectFailed):
         await bench.perform(cut, "websocket")
     again = reached(first, bench.checkpoints[-1])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec import structs
 
 from crawler.model import Outcome
 from crawler.store.ledger import Ledger
@@ -37,7 +38,7 @@ async def test_what_is_kept_belongs_to_this_run_and_keeps_its_facts(tmp_path: Pa
         assert before.row is not None
         await keep(ledger, [(before.row, 7)])
         after = ledger.find("images", "a")
-        assert after == replace(before, outcome=Outcome.UNCHANGED, current=True)
+        assert after == structs.replace(before, outcome=Outcome.UNCHANGED, current=True)
         assert ledger.find("images", "other") == other
         assert list(ledger.produced("images", frozenset({Outcome.UNCHANGED}))) == [FILE["target"]]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from msgspec import structs
 
 from crawler.model import Checkpoint, Known, Outcome
 from crawler.store.ledger import Ledger
@@ -43,7 +43,7 @@ class Ledgers(RuleBasedStateMachine):
     def begun(self, key: str) -> Known:
         known = self.known.get(key, Known(outcome=None, url="http://example.test/" + key))
         if not known.current:
-            known = replace(known, outcome=None, current=True)
+            known = structs.replace(known, outcome=None, current=True)
         return known
 
     @rule(key=KEYS, outcome=st.sampled_from(list(Outcome)), place=NAMES, etag=st.none() | NAMES)
@@ -53,11 +53,11 @@ class Ledgers(RuleBasedStateMachine):
         self.runner.run(settled(self.ledger, record(key, outcome, **facts)))
         if outcome is Outcome.UNCHANGED:
             facts["etag"] = etag or known.etag
-        known = replace(known, outcome=outcome, sending=False)
+        known = structs.replace(known, outcome=outcome, sending=False)
         if outcome not in KEEPS_FACTS:
-            known = replace(known, **facts)
+            known = structs.replace(known, **facts)
         if outcome is not Outcome.FAILED:
-            known = replace(known, checkpoint=None, part=None)
+            known = structs.replace(known, checkpoint=None, part=None)
         self.known[key] = known
 
     @rule(key=KEYS, offset=st.integers(0, 9), place=NAMES)
@@ -65,12 +65,12 @@ class Ledgers(RuleBasedStateMachine):
         at = Checkpoint(offset, "v", None, "http://cdn.test/", 9)
         url = f"http://example.test/{key}"
         self.runner.run(self.ledger.checkpoint("images", key, url, place, at))
-        self.known[key] = replace(self.begun(key), checkpoint=at, part=place)
+        self.known[key] = structs.replace(self.begun(key), checkpoint=at, part=place)
 
     @rule(key=KEYS)
     def send(self, key: str) -> None:
         self.runner.run(self.ledger.sending("images", key, f"http://example.test/{key}"))
-        self.known[key] = replace(self.begun(key), sending=True)
+        self.known[key] = structs.replace(self.begun(key), sending=True)
 
     @rule(complete=st.booleans())
     def next_run(self, complete: bool) -> None:
@@ -81,12 +81,14 @@ class Ledgers(RuleBasedStateMachine):
             for key, known in self.known.items():
                 outcome = known.outcome if known.outcome is not None else self.past.get(key)
                 self.past[key] = outcome
-                self.known[key] = replace(known, outcome=outcome, current=False)
+                self.known[key] = structs.replace(known, outcome=outcome, current=False)
 
     @invariant()
     def agrees(self) -> None:
         for key in ("a", "b"):
-            assert self.ledger.find("images", key) == self.known.get(key)
+            found = self.ledger.find("images", key)
+            found = found and structs.replace(found, row=None)  # the ledger's own affair
+            assert found == self.known.get(key)
 
     def teardown(self) -> None:
         self.runner.run(self.ledger.close())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from msgspec import structs
+
 from crawler.crawled import Found, Queued, Use
 from crawler.errors import TaskError, TemplateFailed
 from crawler.job_types.base import Job, Misfit
@@ -71,7 +73,7 @@ class Crawling:
             key=f"sitemap {item.url}" if listing else str(item.url),
             ordinal=queued.place - 1,
             slot=urls.slot(url),
-            request=request if listing else replace(request, redirects=False),
+            request=request if listing else structs.replace(request, redirects=False),
             retry=job.retry,
             gentle=True,
             robots=_robots(rules, found),
@@ -94,7 +96,7 @@ class Crawling:
 
     def _elsewhere(self, request: Request) -> Request:
         """What may be sent to an origin that the manifest does not name, as after a redirect to it."""
-        return replace(
+        return structs.replace(
             request,
             headers=tuple(pair for pair in request.headers if pair[0].lower() in CARRIED),
             params=(),

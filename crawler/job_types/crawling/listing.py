@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 
+from msgspec import structs
+
 from crawler.crawled import Found, Page, Use
 from crawler.job_types import reading
 from crawler.job_types.base import Tools
@@ -33,7 +35,7 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     page = site.earlier(found.fingerprint)
     request, conditions = task.request, _conditions(task, page, following)
     if conditions:
-        request = replace(request, headers=request.headers + conditions)
+        request = structs.replace(request, headers=request.headers + conditions)
     async with tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
         if response.status == NOT_MODIFIED and conditions and known is not None and page is not None:
             again = following.again(page.links, found.depth, site)

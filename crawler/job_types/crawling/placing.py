@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from crawler.crawled import Page
 from crawler.job_types.base import Site
@@ -36,7 +38,7 @@ class PageFile:
         before = known.target if known is not None else None
         owner = Page(fingerprint=found.fingerprint, key=task.key, url=found.url, target=before)
         target = site.claim(layout(task, media), owner)
-        placed = replace(task, target=target)
+        placed = structs.replace(task, target=target)
         refuse_foreign(files, placed, overwrite=task.rules.overwrite)
         return cls(target, await files.open(target, job=task.job, key=task.key), placed)
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urljoin
 
+from msgspec import structs
+
 from crawler.crawled import Found, Page, Use
 from crawler.errors import BadStatus, RedirectRefused, TooLarge, UnexpectedContent
 from crawler.job_types import reading
@@ -53,7 +55,7 @@ class Visit:
         conditions = self._earlier.conditions(self._following)
         request = task.request
         if conditions:
-            request = replace(request, headers=request.headers + conditions)
+            request = structs.replace(request, headers=request.headers + conditions)
         async with self._tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
             if response.status == NOT_MODIFIED and conditions:
                 return await self._unchanged(response)
