@@ -77,9 +77,9 @@ def test_every_example_has_its_expectations() -> None:
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_an_example_runs_as_written(name: str, base: str, run_crawler: RunCrawler, tmp_path: Path) -> None:
+def test_an_example_runs_as_written(name: str, base: str, run_cold: RunCrawler, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    ran = run_crawler("run", JOBS / f"{name}.yaml", "--set", f"base={base}", "-o", output, "--json")
+    ran = run_cold("run", JOBS / f"{name}.yaml", "--set", f"base={base}", "-o", output, "--json")
     assert ran.returncode == 0, ran.stderr
     report = report_of(ran.stdout)
     assert {job["name"]: job["tasks"] for job in report["jobs"]} == TASKS[name]
@@ -88,8 +88,8 @@ def test_an_example_runs_as_written(name: str, base: str, run_crawler: RunCrawle
         assert (output / path).read_bytes() == body
 
 
-def test_the_captured_ticks_are_json_lines(base: str, run_crawler: RunCrawler, tmp_path: Path) -> None:
-    ran = run_crawler("run", JOBS / "websocket.yaml", "--set", f"base={base}", "-o", tmp_path / "out")
+def test_the_captured_ticks_are_json_lines(base: str, run_cold: RunCrawler, tmp_path: Path) -> None:
+    ran = run_cold("run", JOBS / "websocket.yaml", "--set", f"base={base}", "-o", tmp_path / "out")
     assert ran.returncode == 0, ran.stderr
     [captured] = (tmp_path / "out").glob("ticks-*.jsonl")
     lines = [json.loads(line) for line in captured.read_text().splitlines()]
@@ -99,10 +99,10 @@ def test_the_captured_ticks_are_json_lines(base: str, run_crawler: RunCrawler, t
 
 
 def test_the_nightly_run_tells_nothing_new_the_second_night(
-    base: str, run_crawler: RunCrawler, tmp_path: Path
+    base: str, run_cold: RunCrawler, tmp_path: Path
 ) -> None:
     arguments = ("run", JOBS / "nightly.yaml", "--set", f"base={base}", "-o", tmp_path / "out", "--json")
-    first, second = run_crawler(*arguments), run_crawler(*arguments)
+    first, second = run_cold(*arguments), run_cold(*arguments)
     assert (first.returncode, second.returncode) == (0, 0), second.stderr
     jobs = {job["name"]: job for job in report_of(second.stdout)["jobs"]}
     assert jobs["reports"]["unchanged"] == 3
@@ -112,11 +112,11 @@ def test_the_nightly_run_tells_nothing_new_the_second_night(
 
 
 def test_the_crawl_leaves_a_copy_to_read_offline_an_archive_and_a_line_a_page(
-    base: str, run_crawler: RunCrawler, tmp_path: Path
+    base: str, run_cold: RunCrawler, tmp_path: Path
 ) -> None:
     output = tmp_path / "out"
     arguments = ("run", JOBS / "crawl.yaml", "--set", f"base={base}", "-o", output, "--json")
-    first, second = run_crawler(*arguments), run_crawler(*arguments)
+    first, second = run_cold(*arguments), run_cold(*arguments)
     assert (first.returncode, second.returncode) == (0, 0), second.stderr
     start = (output / "offline/handbook/index.html").read_text()
     assert 'href="log/index.html"' in start
@@ -132,6 +132,6 @@ def test_the_crawl_leaves_a_copy_to_read_offline_an_archive_and_a_line_a_page(
 
 
 @pytest.mark.parametrize("name", MANIFESTS)
-def test_an_example_passes_the_check_as_it_stands(name: str, run_crawler: RunCrawler) -> None:
-    ran = run_crawler("check", JOBS / f"{name}.yaml")
+def test_an_example_passes_the_check_as_it_stands(name: str, run_cold: RunCrawler) -> None:
+    ran = run_cold("check", JOBS / f"{name}.yaml")
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,14 +81,22 @@ class Crawls:
         return self.ended(ran)
 
     def measured(self, path: Path) -> tuple[Crawled, int]:
-        """Run it, and its largest resident set in bytes."""
+        """Run it, and its largest resident set in bytes.
+
+        As the kernel's own account of a child begins with what its parent had, this is looked up again and
+        again until the end.
+        """
         self._server.log.clear()
+        peak = 0
         with started("run", path, *self.reports, cwd=self.folder) as process:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            while process.poll() is None:
+                status = Path(f"/proc/{process.pid}/status").read_text()
+                if found := status.partition("VmHWM:")[2]:  # a process that has just ended has none
+                    peak = int(found.split()[0]) * 1024
+                time.sleep(0.005)
             assert process.stderr is not None
             said = process.stderr.read()
-        return self.ended(Ran(process.returncode, "", said)), usage.ru_maxrss * 1024
+        return self.ended(Ran(process.returncode, "", said)), peak
 
     def ended(self, ran: Ran) -> Crawled:
         """What a run left."""

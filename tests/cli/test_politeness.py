@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from crawler.policy.pacing import SLACK
 from tests.cli.running import events, manifest, started, wait_until
 from tests.conftest import RunCrawler
 from tests.serving.arrivals import Arrival, Arrivals, Reply
@@ -87,7 +88,7 @@ def test_a_rate_holds_over_every_stretch_of_a_run(kind: str, tmp_path: Path, run
         path = manifest(tmp_path, job(kind, server, tmp_path, 75), head=head('"*": {rate: 50/s}'))
         assert run_crawler("run", path).returncode == 0
         times = [arrival.arrived for arrival in server.of()]
-    bucket = 1 + 0.05 * 50 + 1  # a burst of one, what a late start may make up for, the fence post
+    bucket = 1 + SLACK * 50 + 1  # a burst of one, what a late start may make up for, the fence post
     for (first, early), (last, late) in combinations(enumerate(times), 2):
         assert last - first <= 50 * (late - early) + bucket
     assert len(times) / (times[-1] - times[0]) > 50 * 0.7

@@ -25,7 +25,9 @@ SIZE = 200_000
 
 def slow(server: Server, tmp_path: Path, rate: int = 20_000) -> Path:
     """As many slow transfers as there are workers, each of which would take ten seconds."""
-    lines = "".join(f"{server.url(f'/file/{SIZE}/{n}')}?throttle={rate}\n" for n in range(TRANSFERS))
+    for n in range(TRANSFERS):
+        server.set_file(str(n), file_bytes(SIZE, str(n)), throttle=rate)
+    lines = "".join(f"{server.url(f'/versions/{n}')}\n" for n in range(TRANSFERS))
     (tmp_path / "urls.txt").write_text(lines)
     head = 'hosts:\n  "127.0.0.1": {concurrency: 200}'
     jobs = "  - {name: slow, type: download, from: urls.txt, to: '${index}.bin'}"
@@ -63,6 +65,8 @@ def test_a_signal_in_the_middle_of_200_slow_transfers(
 
     # The next run continues: it asks for the rest only, and every byte is right.
     path.write_text(path.read_text().replace("urls.txt", "fast.txt"))
+    for n in range(5):
+        threaded_server.state.offers[str(n)].throttle = None
     fast = (tmp_path / "urls.txt").read_text().splitlines()[:5]
     (tmp_path / "fast.txt").write_text("\n".join(fast) + "\n")
     done = run_crawler("run", path, "-o", "out", "--workers", "200", timeout=60)

@@ -109,7 +109,7 @@ async def test_every_connection_is_told_what_to_send(bench: Bench, server: Serve
 
 
 async def test_what_was_heard_survives_a_stop(bench: Bench, server: Server) -> None:
-    made = task("websocket", url=server.ws("/ws/ticks/1000?interval=0.01"), to="t.jsonl")
+    made = task("websocket", url=server.ws("/ws/ticks/100?interval=0.01"), to="t.jsonl")
     running = asyncio.create_task(bench.perform(made, "websocket"))
     while bench.gauge.moved < 20:
         await asyncio.sleep(0.005)

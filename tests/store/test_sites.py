@@ -33,10 +33,11 @@ def page(path: str, **more: object) -> Page:
 async def recorded(
     ledger: Ledger, what: Page | None, urls: Sequence[Found] = (), most: int | None = None
 ) -> None:
-    """Record and wait for the commit."""
+    """Record and wait for the commit, which does not linger for more to come."""
     over = asyncio.Event()
     ledger.on_failure(lambda error: over.set())
     ledger.sites.record("job", what, urls, most_pages=most, done=over.set)
+    await ledger.flush()
     await over.wait()
 
 

@@ -23,6 +23,7 @@ from tests.server import ThreadedServer
 from tests.torture import promises, strace
 from tests.torture.memory import recall
 from tests.torture.workload import Workload
+from tests.warm import Warm
 
 # How many kills each of them gets, relatively, where it occurs often enough.
 WEIGHTS = {
@@ -81,7 +82,7 @@ class Torturer:
     def reach(self, scene: str) -> dict[str, int]:
         """What ``strace.reach`` says of a run that nobody disturbs."""
         output, log = self.stage(scene), self.folder / "calls.log"
-        ended = self.work.run(output, wrapper=strace.recording(log, *strace.CALLS))
+        ended = self.work.run(output, wrapper=(*strace.recording(log, *strace.CALLS), "--seccomp-bpf"))
         if ended.code != 0:
             raise RuntimeError(f"the {scene} run fails under strace: {ended.errors}")
         return strace.reach(strace.read(log))
@@ -123,16 +124,24 @@ class Torturer:
 
 
 def plans(reach: dict[str, dict[str, int]], kills: int, chance: random.Random) -> list[Plan]:
-    """So many kills, spread over scenes and calls by weight and evenly over each call's numbers."""
+    """So many kills, spread over scenes and calls by weight and evenly over each call's numbers.
+
+    Each call comes once, in one scene or the other, before any comes a second time.
+    """
     slots = [(scene, call) for scene in reach for call in reach[scene] if call in WEIGHTS]
     total = sum(WEIGHTS[call] for _, call in slots)
     found: list[Plan] = []
     for scene, call in slots:
         most = reach[scene][call]
         share = max(1, round(kills * WEIGHTS[call] / total))
-        numbers = {1 + round((most - 1) * step / max(1, share - 1)) for step in range(share)}
+        if share == 1:
+            found.append(Plan(scene, call, chance.randint(1, most)))
+            continue
+        numbers = {1 + round((most - 1) * step / (share - 1)) for step in range(share)}
         found += [Plan(scene, call, number) for number in sorted(numbers)]
     chance.shuffle(found)
+    first = {plan.call: plan for plan in reversed(found)}
+    found.sort(key=lambda plan: plan is not first[plan.call])
     while len(found) < kills:  # some calls are too few: the others get more, anywhere
         scene, call = chance.choice(slots)
         found.append(Plan(scene, call, chance.randint(1, reach[scene][call])))
@@ -140,9 +149,12 @@ def plans(reach: dict[str, dict[str, int]], kills: int, chance: random.Random) -
 
 
 def torture(
-    folder: Path, kills: int, *, seed: int = 0, side_by_side: int = 1, checkpointed: bool = True
+    folder: Path, kills: int, *, seed: int = 0, side_by_side: int = 1, warm: Warm | None = None
 ) -> Iterator[Struck]:
-    """Kill so many runs, in no particular order. Raises RuntimeError if undisturbed runs fail already."""
+    """Kill so many runs, in no particular order. Raises RuntimeError if undisturbed runs fail already.
+
+    ``warm``, which serves one at a time, starts the runs that nobody kills.
+    """
     chance = random.Random(seed)
     own = threading.local()
     servers: list[ThreadedServer] = []
@@ -153,9 +165,7 @@ def torture(
             servers.append(server)
             place = folder / f"thread{threading.get_ident()}"
             place.mkdir()
-            own.torturer = Torturer(
-                place, Workload(server.__enter__(), place / "work", checkpointed=checkpointed)
-            )
+            own.torturer = Torturer(place, Workload(server.__enter__(), place / "work", warm=warm))
         found: Torturer = own.torturer
         return found
 

@@ -11,6 +11,7 @@ from tests.torture import strace
 from tests.torture.faults import Refusal, refuse
 from tests.torture.kills import Torturer
 from tests.torture.workload import Workload
+from tests.warm import Warm
 
 # ``python -m tests.torture.faults`` tries many more.
 REFUSALS = {
@@ -31,12 +32,12 @@ REFUSALS = {
 
 
 @pytest.fixture(scope="module")
-def torturer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Torturer]:
+def torturer(tmp_path_factory: pytest.TempPathFactory, warm: Warm | None) -> Iterator[Torturer]:
     if reason := strace.missing():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("faults")
     with ThreadedServer() as server:
-        yield Torturer(folder, Workload(server, folder / "work", checkpointed=False))
+        yield Torturer(folder, Workload(server, folder / "work", checkpointed=False, warm=warm))
 
 
 @pytest.mark.parametrize("what", REFUSALS)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.conftest import crawler_environment
 from tests.server import Server, file_bytes
+from tests.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 NAME = "torture"
@@ -62,12 +63,22 @@ class Ended:
 class Workload:
     """A manifest in ``folder`` whose sources lie on ``server``: ``small`` files, and some larger ones.
 
-    ``checkpointed`` adds those that are large enough for checkpoints.
+    ``checkpointed`` adds those that are large enough for checkpoints. ``warm`` starts the runs that have no
+    wrapper around them.
     """
 
-    def __init__(self, server: Server, folder: Path, *, small: int = 24, checkpointed: bool = True) -> None:
+    def __init__(
+        self,
+        server: Server,
+        folder: Path,
+        *,
+        small: int = 24,
+        checkpointed: bool = True,
+        warm: Warm | None = None,
+    ) -> None:
         self.server = server
         self.folder = folder
+        self.warm = warm
         self.manifest = folder / "torture.yaml"
         large = LARGE | (CHECKPOINTED if checkpointed else {})
         few = {f"{n % 6}/{n}.bin": 37 * (n % 24 + 1) ** 2 for n in range(small)}
@@ -121,10 +132,10 @@ class Workload:
             return is_capture(data)
         return any(contents.get(target) == data for contents in self.contents.values())
 
-    def command(self, output: Path, *more: str | Path) -> list[str]:
-        """The command that runs the manifest into ``output``; its events go beside the manifest."""
+    def arguments(self, output: Path, *more: str | Path) -> list[str]:
+        """What makes the command run the manifest into ``output``; its events go beside the manifest."""
         return [
-            *(sys.executable, "-m", "crawler", "run", str(self.manifest), "-o", str(output)),
+            *("run", str(self.manifest), "-o", str(output)),
             *("--events", str(self.events), "--progress", "none", *map(str, more)),
         ]
 
@@ -135,16 +146,20 @@ class Workload:
     def run(self, output: Path, *more: str | Path, wrapper: tuple[str, ...] = (), **env: str) -> Ended:
         """Run the manifest to its end, whichever that is."""
         self.events.unlink(missing_ok=True)
-        done = subprocess.run(
-            [*wrapper, *self.command(output, *more)],
-            cwd=self.folder,
-            env=self.environment(**env),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        arguments, environment = self.arguments(output, *more), self.environment(**env)
+        if self.warm is not None and not wrapper:
+            done = self.warm.run(arguments, cwd=self.folder, env=environment, timeout=120)
+        else:
+            done = subprocess.run(
+                [*wrapper, sys.executable, "-m", "crawler", *arguments],
+                cwd=self.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
         return Ended(done.returncode, done.stderr, self.told())
 
     def environment(self, **extra: str) -> dict[str, str]:
