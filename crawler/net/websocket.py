@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -183,7 +184,9 @@ class AiohttpWebSocket:
     async def close(self, code: int = 1000) -> None:
         """Close the connection with a code; waits up to 3 s for the server's agreement."""
         self._closed_here = self._closed_here or not self._socket.closed
-        await self._socket.close(code=code)
+        with contextlib.suppress(TimeoutError):  # aiohttp's limit is one for each message that still comes
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._socket.close(code=code)
 
 
 def _handshake_limit(timeouts: Timeouts) -> float | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from crawler.errors import TemplateFailed
+from crawler.syntax.environ import Environ
 from crawler.syntax.words import suggestion
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def _unusable(value: Any) -> str | None:
         return "a method must be called; add ()"
     if isinstance(value, list | tuple):
         return next(filter(None, map(_unusable, value)), None)
-    if isinstance(value, dict):
+    if isinstance(value, Mapping) and not isinstance(value, Environ):
         return next(filter(None, map(_unusable, value.values())), None)
     return None
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from crawler.errors import TemplateFailed
+from crawler.syntax.environ import Environ
 from crawler.syntax.expression import Expression, expression
 
 TASK_NAMES = frozenset({"row", "host", "path", "name", "stem", "ext", "query_hash", "index"})
@@ -113,7 +114,10 @@ def resolve(text: str, known: Mapping[str, object], deferred: frozenset[str]) ->
             piece.demand(known.keys() | deferred)
     if template.names & deferred:
         return template.bind(now)
-    return template.render(now)
+    value = template.render(now)
+    if isinstance(value, Mapping) and not isinstance(value, Environ):
+        return dict(value)  # all vars as a whole: one of them without a value raises, and says why
+    return value
 
 
 def render(value: object, values: Mapping[str, object]) -> object:

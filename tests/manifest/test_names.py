@@ -79,6 +79,11 @@ def test_a_var_that_cannot_have_a_value_is_reported_where_it_stands(
     assert found[0].startswith(expected)
 
 
+def test_all_vars_at_once_are_no_value_while_one_of_them_has_none(desk: Desk) -> None:
+    found = desk.problems("version: 1\nvars: {a: 1, auth: '${vars.b}'}\nhosts: {x: '${vars}'}\njobs: []\n")
+    assert [problem.partition(" ")[0] for problem in found] == ["2:20:", "4:7:"]
+
+
 def test_what_differs_from_task_to_task_stays_a_template_with_known_values_put_in(desk: Desk) -> None:
     desk.environ = {"KEY": "k3y-value"}
     manifest = desk.load(

@@ -79,6 +79,16 @@ async def test_our_close_code_reaches_the_server(client: Client, server: Server)
     assert await received(server) == ("close", (4000).to_bytes(2, "big"))
 
 
+async def test_a_server_that_goes_on_talking_does_not_keep_the_socket_from_closing(
+    client: Client, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crawler.net.websocket.CLOSE_SECONDS", 0.3)
+    async with client.websocket(server.ws("/ws/ticks/2000?interval=0.01")) as socket:
+        assert (await socket.receive()).kind == "text"
+        await asyncio.wait_for(socket.close(), 10)
+        assert (await socket.receive()).kind == "close"
+
+
 async def test_a_message_over_the_limit_is_refused_with_1009(client: Client, server: Server) -> None:
     async with client.websocket(server.ws("/ws/big/5000"), max_message=1000) as socket:
         with pytest.raises(ProtocolBroken, match=r"1009.*longer than the 1000 bytes"):
