@@ -137,7 +137,7 @@ class TextReport:
                 yield from self._wrapped(self._redactor.line(f"{host.host}: {host.given_up}"), "  ")
             yield from _rest(len(given_up))
         if paused:
-            yield f"{plural(len(paused), 'host')} paused, for they asked for less:"
+            yield f"{plural(len(paused), 'host')} paused for a while, and why:"
             for host in paused[:LISTED]:
                 story = f"{plural(host.pauses, 'time')}, at most {span(host.longest)}; the first: {host.why}"
                 yield from self._wrapped(self._redactor.line(f"{host.host}: {story}"), "  ")

@@ -83,7 +83,7 @@ def test_the_summary_adds_up_what_each_host_did() -> None:
     assert (
         "\n1 host given up, to be tried by a later run:\n"
         f"  dead.example:80: {DEAD}\n"
-        "2 hosts paused, for they asked for less:\n"
+        "2 hosts paused for a while, and why:\n"
         f"  a.example:80: 2 times, at most 1 min; the first: {BUSY}\n"
         f"  b.example:80: 1 time, at most 5.0 s; the first: {BUSY}\n"
     ) in text
