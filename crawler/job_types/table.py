@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 
 from crawler.job_types.base import JobType
 
@@ -43,10 +43,10 @@ def _websocket() -> JobType:
     return WebSocketJob()
 
 
-class JobTypes(MutableMapping[str, JobType]):
+class JobTypes(Mapping[str, JobType]):
     """Job types by name. A run pays for those that its manifest names: a crawl's imports take 40 ms."""
 
-    def __init__(self, makers: dict[str, Callable[[], JobType]]) -> None:
+    def __init__(self, makers: Mapping[str, Callable[[], JobType]]) -> None:
         self._makers = makers
         self._made: dict[str, JobType] = {}
 
@@ -55,16 +55,6 @@ class JobTypes(MutableMapping[str, JobType]):
         if name not in self._made:
             self._made[name] = self._makers[name]()
         return self._made[name]
-
-    def __setitem__(self, name: str, job_type: JobType) -> None:
-        """Take in another one."""
-        self._makers[name] = lambda: job_type
-        self._made.pop(name, None)
-
-    def __delitem__(self, name: str) -> None:
-        """Forget one."""
-        del self._makers[name]
-        self._made.pop(name, None)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is one of that name; nothing is imported."""
@@ -79,13 +69,12 @@ class JobTypes(MutableMapping[str, JobType]):
         return len(self._makers)
 
 
-JOB_TYPES = JobTypes(
-    {
-        "download": _download,
-        "request": _request,
-        "post": _post,
-        "upload": _upload,
-        "crawl": _crawl,
-        "websocket": _websocket,
-    }
-)
+MAKERS: Mapping[str, Callable[[], JobType]] = {
+    "download": _download,
+    "request": _request,
+    "post": _post,
+    "upload": _upload,
+    "crawl": _crawl,
+    "websocket": _websocket,
+}
+JOB_TYPES = JobTypes(MAKERS)

@@ -23,8 +23,8 @@ import base64, os, sys, urllib.parse
 from typing import Any, Literal
 
 from crawler.__main__ import main
+from crawler.job_types import table
 from crawler.job_types.request import RequestJob, RequestKeys
-from crawler.job_types.table import JOB_TYPES
 
 
 class BrokenSpec(RequestKeys):
@@ -42,7 +42,7 @@ class Broken(RequestJob):
         raise KeyError(f"{forms[:3]} {coded} {dict(task.request.headers)} https://u:{forms[1]}@h/?k={forms[1]}")
 
 
-JOB_TYPES["broken"] = Broken()
+table.JOB_TYPES = table.JobTypes({**table.MAKERS, "broken": Broken})
 sys.exit(main())
 """
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pytest
-
-from crawler.job_types.table import JOB_TYPES, JobTypes
+from crawler.job_types.table import JOB_TYPES
 
 PROGRAM = """
 import sys
@@ -27,15 +25,3 @@ def test_asking_for_names_imports_nothing_and_asking_for_one_type_only_that() ->
 
 def test_each_type_stands_under_its_own_name() -> None:
     assert [each.name for each in JOB_TYPES.values()] == list(JOB_TYPES)
-
-
-def test_a_type_that_is_put_in_takes_the_place_of_the_one_before() -> None:
-    download, request = JOB_TYPES["download"], JOB_TYPES["request"]
-    table = JobTypes({"a": lambda: download})
-    assert table["a"] is download
-    table["a"] = table["b"] = request
-    assert (dict(table), len(table)) == ({"a": request, "b": request}, 2)
-    del table["a"]
-    assert list(table) == ["b"]
-    with pytest.raises(KeyError):
-        table["a"]
