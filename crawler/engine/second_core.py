@@ -17,11 +17,11 @@ from typing import Any, cast
 
 from crawler.engine.second_core_child import FRAME
 
-# Pieces of work that are done here before the child is started: it takes 0.2 s of another core to come up,
-# and each piece a few ms of this one.
-WORTH_IT = 16
-# Pieces of work that may wait for the child; beyond that this core helps.
-MOST_WAITING = 12
+# The child is started when there is so much to do: the first piece of work may be the only one.
+WORTH_IT = 2
+# Pieces of work that may wait for the child; beyond that this core helps, which costs its other work more
+# than waiting costs these.
+MOST_WAITING = 32
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.second_core_child import main; main()"
 
 

@@ -68,6 +68,12 @@ _KNOWN = frozenset(
         *("gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"),
     }
 )
+_WIDE = frozenset(
+    {"utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"}
+)
+ASCII_BELOW_128 = _KNOWN - _WIDE
+"""Codecs in which a byte below 128 is that ASCII character, wherever it stands: they need not be undone to
+find tags."""
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 

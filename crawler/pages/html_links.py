@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from crawler.pages import attribute_text, css_links, refresh, srcset
-from crawler.pages.charset import decoded
-from crawler.pages.link import Link, LinkKind, PageLinks
+from crawler.pages.charset import ASCII_BELOW_128, encoding
+from crawler.pages.link import NOFOLLOW, PageLinks
 from crawler.pages.link_places import BOTH, FORM, PAGE, READER, REQUISITE, Form, concerned, hides, places
 from crawler.pages.ordinary import PLAIN, Distinct, OrdinaryReader
 from crawler.pages.references import Base, base, clean, rebased, resolve
@@ -20,14 +21,22 @@ MAX_BYTES = 16 * 1024 * 1024
 MOST_LINKS = 100_000
 """References of one document; a sitemap, which is made for machines, may list half as many (sitemaps.org)."""
 
+# A character a byte. A text with one character beyond Latin-1 takes twice the memory, and regular expressions
+# twice the time; and most of what they find is ASCII.
+_BYTES = "latin-1"
+
 # In larger documents tags are taken one by one: to hold them all, each once, takes ten times their memory.
 _DISTINCT = 2 * 1024 * 1024
-_NOFOLLOW = 8  # beside the bits of LinkKind: named as a page, but not to be followed
+_UNWANTED = 8  # beside the bits of LinkKind: named as a page, but not to be followed
+_KINDS = [
+    bits & BOTH | (bits & _UNWANTED and (PAGE if bits & PAGE else PAGE | NOFOLLOW)) for bits in range(16)
+]
+# Characters of a tag that is remembered: all of them together, 2 MiB at most.
+_SHORT = 512
 # Nine tags of ten are anchors, and most differ from another in their fragment only, or in what follows it;
 # unless that holds an attribute that matters.
 _MORE = re.compile("href|rel|style", re.IGNORECASE)
 _ORDINARY = OrdinaryReader(READER.names)
-_KINDS = {bits: LinkKind(bits) for bits in (1, 2, 3)}
 
 
 def html_links(
@@ -48,8 +57,12 @@ def html_links(
     here = base(url)
     if len(body) > max_bytes:
         return PageLinks(here.url, too_large=True)
-    page = _Page(agent, forms)
-    page.read(decoded(body, content_type), xml="xhtml" in (content_type or ""))
+    page, codec = _Page(agent, forms), encoding(body, content_type)
+    xml = "xhtml" in (content_type or "")
+    if codec in ASCII_BELOW_128:
+        page.read(body.decode(_BYTES), xml=xml, codec=codec)
+    else:
+        page.read(body.decode(codec, "replace"), xml=xml)
     return page.resolved(here)
 
 
@@ -66,9 +79,12 @@ class _Page:
         self._refresh: str | None = None
         self._directives = Directives()
 
-    def read(self, text: str, *, xml: bool) -> None:
+    def read(self, text: str, *, xml: bool, codec: str = "") -> None:
+        """``codec`` is for what is not ASCII, where the text's characters are the document's bytes."""
         seen: set[str] = set()
         for name, written in _tags(text, xml):
+            if codec and not written.isascii():
+                written = written.encode(_BYTES).decode(codec, "replace")
             if name == PLAIN:
                 self._add(written, PAGE)
             elif name == "a":
@@ -82,33 +98,28 @@ class _Page:
             elif name == STYLE_TEXT:
                 self._style(written)
             elif concerned(name, written):
-                self._tag(name, values(written))
+                self._tag(name, written)
 
     def _anchor(self, attributes: dict[str, str]) -> None:
         href = attributes.get("href")
         if href and href[0] != "#":
-            self._add(attribute_text.read(href), _NOFOLLOW if _unwanted(attributes) else PAGE)
+            self._add(attribute_text.read(href), _UNWANTED if _unwanted(attributes) else PAGE)
         if "style" in attributes:
             self._style(attribute_text.read(attributes["style"]))
 
-    def _tag(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "base" and self._base is None:
-            self._base = attributes.get("href")
-        elif name == "meta":
+    def _tag(self, name: str, written: str) -> None:
+        references, attributes = (_told_before if len(written) <= _SHORT else _told)(name, written)
+        for reference, bits in references:
+            if bits != FORM:
+                self._add(reference, bits)
+            elif self._forms:
+                self._add(reference, PAGE)
+        if name == "meta":
             self._meta(attributes)
-        rel, method = attributes.get("rel", ""), attributes.get("formmethod") or attributes.get("method", "")
-        for place, form, kind in places(name, attributes, rel, method):
-            written = attribute_text.read(attributes[place])
-            if form is Form.SRCSET:
-                for start, end in srcset.urls(written):
-                    self._add(written[start:end], kind)
-            elif form is Form.STYLE:
-                self._style(written)
-            elif kind == FORM and self._forms:
-                self._add(written, PAGE)
-            elif kind in _KINDS:
-                self._add(written, _NOFOLLOW if kind == PAGE and _unwanted(attributes) else kind)
-        if name == "link" and self._canonical is None and "canonical" in rel.lower().split():
+        elif name == "base":
+            if self._base is None:
+                self._base = attributes.get("href")
+        elif name == "link" and self._canonical is None and "canonical" in _rel(attributes):
             self._canonical = attributes.get("href")
 
     def _meta(self, attributes: dict[str, str]) -> None:
@@ -122,8 +133,8 @@ class _Page:
                 self._add(self._refresh, PAGE)
 
     def _style(self, css: str) -> None:
-        for found in css_links.references(css):
-            self._add(found.reference, REQUISITE)
+        for reference, kind in _in_style(css):
+            self._add(reference, kind)
 
     def _add(self, reference: str, bits: int) -> None:
         bits_before = self._found.get(reference)
@@ -144,7 +155,8 @@ class _Page:
                 urls[url] = urls.get(url, 0) | bits
         return PageLinks(
             base=here.url,
-            links=tuple([_link(url, bits) for url, bits in urls.items()]),
+            urls=tuple(urls),
+            kinds=bytes([_KINDS[bits] for bits in urls.values()]),
             nofollow=self._directives.nofollow,
             noindex=self._directives.noindex,
             canonical=_url(here, attribute_text.read(self._canonical or "")),
@@ -161,16 +173,39 @@ def _tags(text: str, xml: bool) -> Iterable[Distinct]:
     return ((name, text[start:end]) for name, start, end in READER.tags(text, every=hidden, xml=xml))
 
 
+def _told(name: str, written: str) -> tuple[tuple[tuple[str, int], ...], dict[str, str]]:
+    """What a tag refers to, and as what; and its attributes."""
+    attributes = values(written)
+    method = attributes.get("formmethod") or attributes.get("method", "")
+    found: list[tuple[str, int]] = []
+    for place, form, kind in places(name, attributes, attributes.get("rel", ""), method):
+        value = attribute_text.read(attributes[place])
+        if form is Form.SRCSET:
+            found += [(value[start:end], kind) for start, end in srcset.urls(value)]
+        elif form is Form.STYLE:
+            found += _in_style(value)
+        elif kind:
+            found.append((value, _UNWANTED if kind == PAGE and _unwanted(attributes) else kind))
+    return tuple(found), attributes
+
+
+# Most tags that are no anchors stand on every page of a site.
+_told_before = lru_cache(maxsize=1024)(_told)
+
+
+def _in_style(css: str) -> list[tuple[str, int]]:
+    return [(found.reference, REQUISITE) for found in css_links.references(css)]
+
+
 def _unwanted(attributes: dict[str, str]) -> bool:
-    return "rel" in attributes and "nofollow" in attributes["rel"].lower().split()
+    return "rel" in attributes and "nofollow" in _rel(attributes)
+
+
+def _rel(attributes: dict[str, str]) -> list[str]:
+    return attributes.get("rel", "").lower().split()
 
 
 def _url(here: Base, reference: str) -> str | None:
     """The URL of another document; ``None`` for a place in this one, and what is not http or https."""
     reference = clean(reference)
     return resolve(here, reference) if reference and reference[0] != "#" else None
-
-
-def _link(url: str, bits: int) -> Link:
-    kind = _KINDS[bits & BOTH | (bits & _NOFOLLOW and PAGE)]
-    return Link(url, kind, nofollow=bits & (PAGE | _NOFOLLOW) == _NOFOLLOW)

@@ -29,11 +29,11 @@ class OrdinaryReader:
     """
 
     def __init__(self, names: frozenset[str]) -> None:
-        first, wanted = tags.any_case(names - HIDING)
-        general = rf"({wanted})(?=[{SPACE}/>])({ATTRIBUTES})(>?)"
-        self._wanted = re.compile(rf"<(?=[{first}!?])(?:{_ANCHOR}|{general}|[!?][^>]*+)")
-        first, hiding = tags.any_case(HIDING)
-        self._hiding = re.compile(rf"<(?=[{first}!])(?:({hiding})(?=[{SPACE}/>])({ATTRIBUTES})>?|!--)")
+        begins, wanted = tags.any_case(names - HIDING)
+        general = rf"{begins}({wanted})(?=[{SPACE}/>])({ATTRIBUTES})(>?)"
+        self._wanted = re.compile(rf"<(?:{_ANCHOR}|{general}|[!?][^>]*+)")
+        begins, hiding = tags.any_case(HIDING)
+        self._hiding = re.compile(rf"<(?:{begins}({hiding})(?=[{SPACE}/>])({ATTRIBUTES})>?|!--)")
 
     def distinct(self, text: str, *, xml: bool) -> list[Distinct] | None:
         """The tags and styles in the text's order, of those that come again perhaps only the first.

@@ -6,7 +6,7 @@ There is no tree: a tree of hostile HTML may take memory and time that grow with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 # WHATWG HTML §13.2.5.32-40, from before-attribute-name to after-attribute-value-quoted. Each part takes all
@@ -34,6 +34,7 @@ _COMMENT_END = re.compile(r"--!?>")
 
 HIDING = frozenset({*_TEXT_ELEMENTS, "script", "plaintext"})
 STYLE_TEXT = "#style"
+_TOLD_APART = 3  # letters by which most names differ from those that are wanted
 
 Tag = tuple[str, int, int]
 """A name in lower case, and where its attributes begin and end; ``STYLE_TEXT`` and where that text does."""
@@ -57,26 +58,32 @@ class TagReader:
     def __init__(self, names: frozenset[str]) -> None:
         self.names = names
         rest = rf"({ATTRIBUTES})>?"
-        other = r"!--|[!?][^>]*+"
-        first, wanted = any_case(names | HIDING)
-        self._some = re.compile(rf"<(?=[{first}!?])(?:({wanted})(?=[{SPACE}/>]){rest}|{other})")
-        self._every = re.compile(rf"<(?:(/?[a-z][^{SPACE}/>]*+){rest}|{other}|/[^>]*+)", re.IGNORECASE)
+        other = r"(!--)|[!?][^>]*+"
+        begins, wanted = any_case(names | HIDING)
+        self._some = re.compile(rf"<(?:{begins}({wanted})(?=[{SPACE}/>]){rest}|{other})")
+        tag = rf"(/?[a-z][^{SPACE}/>]*+){rest}|{other}|/[^>]*+"
+        self._every = re.compile(f"<(?:{tag})", re.IGNORECASE)
+        hiding = "|".join(sorted(HIDING))
+        bare = rf'(?:/[a-z0-9]++|(?!{hiding})[a-z][a-z0-9]*+(?: class="[^"<>]*+")?+)>[^<]*+<'
+        # It may end with nothing after its last "<": else the next search would go over the same tags again.
+        self._telling = re.compile(f"<(?:{bare})*+(?:{tag}|)", re.IGNORECASE)
 
     def tags(self, text: str, *, every: bool = False, xml: bool = False, ends: bool = False) -> Iterator[Tag]:
         """The tags, in the text's order; of ``every`` name, or the wanted ones and what only hides text.
 
-        Without ``every``, what looks like a tag within a skipped tag is taken for one. With ``xml``,
-        ``<script/>`` is an element without content (as in ``application/xhtml+xml``). With ``every``
-        and ``ends``, end tags come too, as ``/name``.
+        Without ``every``, what looks like a tag within a skipped tag is taken for one; with it, tags that
+        have nothing or a class only are left out where they need not be told. With ``xml``, ``<script/>``
+        is an element without content (as in ``application/xhtml+xml``). With ``every`` and ``ends``, all
+        come, and end tags too, as ``/name``.
         """
-        pattern, size = self._every if every else self._some, len(text)
+        pattern, size = self._every if ends else self._telling if every else self._some, len(text)
         position: int | None = 0
         while position is not None:
             start, position = position, None
             for match in pattern.finditer(text, start):
                 name = match[1]
                 if name is None:
-                    if match.group() == "<!--":
+                    if match[3]:
                         position = comment_end(text, match.end())
                         break
                     continue
@@ -93,16 +100,26 @@ class TagReader:
                     break
 
 
-def any_case(names: frozenset[str]) -> tuple[str, str]:
-    """The first letters of the names, and a pattern for them that is 3 times as fast as IGNORECASE."""
+def any_case(names: Iterable[str]) -> tuple[str, str]:
+    """A lookahead that nearly every other name fails, and a pattern for the names; both in any case.
+
+    The lookahead knows the letters that may stand first, second and third: on a page of many tags, three
+    sets of letters take half the time of the alternatives. The pattern is 3 times as fast as IGNORECASE.
+    """
     by_letter: dict[str, list[str]] = {}
     for name in sorted(names):
-        cased = "".join(f"[{letter}{letter.upper()}]" for letter in name[1:])
-        by_letter.setdefault(name[0], []).append(cased)
-    first = "".join(letter + letter.upper() for letter in by_letter)
-    return first, "|".join(
-        f"[{letter}{letter.upper()}](?:{'|'.join(rest)})" for letter, rest in by_letter.items()
+        by_letter.setdefault(name[0], []).append("".join(_cased(letter) for letter in name[1:]))
+    long = [name for name in sorted(names) if len(name) >= _TOLD_APART]
+    begins = ["".join(_cased(*(name[place] for name in long)) for place in range(_TOLD_APART))]
+    begins += ["".join(map(_cased, name)) + rf"[{SPACE}/>]" for name in sorted(names) if name not in long]
+    return f"(?={'|'.join(begins)})", "|".join(
+        f"{_cased(letter)}(?:{'|'.join(rest)})" for letter, rest in by_letter.items()
     )
+
+
+def _cased(*letters: str) -> str:
+    """A set of the letters in both cases."""
+    return f"[{''.join(sorted({each for letter in letters for each in (letter, letter.upper())}))}]"
 
 
 def comment_end(text: str, start: int) -> int | None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crawler.pages.charset import ASCII_BELOW_128
 from crawler.pages.html_links import html_links
 from crawler.pages.link import Link, LinkKind
 
@@ -143,6 +144,21 @@ def test_a_refresh_leads_where_browsers_would_go(content: str, expected: str | N
     quoted = content.replace('"', "&quot;")
     refresh = html_links(f'<meta http-equiv=refresh content="{quoted}">'.encode(), URL).refresh
     assert refresh == (None if expected is None else f"https://h/docs/{expected}")
+
+
+@pytest.mark.parametrize("codec", sorted(ASCII_BELOW_128))
+def test_links_are_the_same_in_every_encoding_that_keeps_ascii(codec: str) -> None:
+    letters = (
+        "".join(bytes([byte]).decode(codec, "ignore") for byte in range(0xA1, 0x100)) or "äß—表\U0001f600"
+    )
+    html = (
+        f'<p title="{letters}"><a href="{letters}.html?q={letters}" title="{letters}">x</a>'
+        f"<a {letters}=1 href=y>"
+        f"<img src='{letters}.png'><style>a {{ background: url({letters}.gif) }}</style><b style='{letters}'>"
+    )
+    found = html_links(html.encode(codec), URL, f"text/html; charset={codec}").links
+    assert len(found) == 4
+    assert found == html_links(html.encode("utf-16"), URL).links
 
 
 def test_links_are_read_in_the_encoding_of_the_page() -> None:

@@ -43,6 +43,8 @@ PIECES = st.sampled_from(
         "< q>",
         "<1>",
         "</q>",
+        "<i>",
+        '<i class="x">',
         "\xa0",
         "<q href>",
         "<q href=>",
@@ -96,6 +98,13 @@ def test_any_text_can_be_read(text: str) -> None:
             assert 0 <= start <= end <= len(text)
 
 
+@pytest.mark.parametrize("before", ["", "<i>", "</i>", '<i class="x">text</i>', "<i>< ", "<ii><scripts>"])
+def test_a_comment_hides_its_text_whatever_stands_before_it(before: str) -> None:
+    text = f"{before}<!-- <q href=no> --><q href=x>"
+    found = [text[start:end] for name, start, end in READER.tags(text, every=True) if name == "q"]
+    assert found == [" href=x"]
+
+
 def test_the_text_of_a_style_element_comes_with_its_place() -> None:
     text = "<style media=print>a > b {}</style><q href=x>"
     found = [(name, text[start:end]) for name, start, end in READER.tags(text)]
@@ -133,6 +142,9 @@ def test_an_empty_script_of_xhtml_hides_nothing() -> None:
         "<?",
         "<div>",
         "<ul><li>",
+        "<i>x</i>< ",
+        '<i class="x">< ',
+        '<i class="x"><i class="',
         "&",
     ],
 )
@@ -140,4 +152,5 @@ def test_a_megabyte_of_anything_is_read_in_one_pass(piece: str) -> None:
     """Twice as much may not take four times as long; the time limit catches what does."""
     text = piece * (1_000_000 // len(piece))
     assert sum(1 for _ in READER.tags(text, every=True, ends=True)) <= len(text)
+    assert sum(1 for _ in READER.tags(text, every=True)) <= len(text)
     assert sum(1 for _ in READER.tags(text)) <= len(text)

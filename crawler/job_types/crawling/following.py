@@ -5,18 +5,21 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from crawler.crawled import Found, Use
 from crawler.job_types.base import Site
-from crawler.job_types.crawling.documents import NOFOLLOW, PAGE, REQUISITE, Reader
+from crawler.job_types.crawling.documents import PAGE, REQUISITE, Reader
 from crawler.job_types.crawling.rules import CrawlRules
+from crawler.pages.link import NOFOLLOW
 from crawler.policy.canonical import canonical
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.scope import Scope
 from crawler.policy.traps import QueryCounts
 
-# Links whose canonical form is kept: the pages of a site link to the same ones over and over.
+# Links of which it is kept what they came to: the pages of a site link to the same ones over and over.
 _REMEMBERED = 50_000
+_Container = TypeVar("_Container", dict[str, Any], set[tuple[str, int]])
 
 
 @dataclass(slots=True)
@@ -33,10 +36,12 @@ class Following:
     def __init__(self, rules: CrawlRules) -> None:
         self.scope = Scope(rules.scope, ())
         self._seeds: set[str] = set()
-        self.reader = Reader(rules)
+        self.reader = Reader(rules.agent, rules.forms, rules.robots, rules.extract)
         self._rules = rules
         self._queries = QueryCounts(rules.scope.max_queries)
         self._known: dict[str, tuple[str, int] | None] = {}
+        self._taken: dict[str, int] = {}  # links that the crawl has already, with their fingerprints
+        self._outside: set[tuple[str, int]] = set()  # links, and kinds, that no page leads on by
 
     def begin_at(self, seeds: Sequence[str]) -> None:
         """Take start URLs, and where they were moved to, into the scope."""
@@ -44,6 +49,7 @@ class Following:
             if seed not in self._seeds:
                 self._seeds.add(seed)
                 self.scope.add_seed(seed)
+                self._outside.clear()
 
     def mark(self, found: Found) -> int:
         """What the links of a document are chosen by, beside what it says: its place, where that counts."""
@@ -57,9 +63,7 @@ class Following:
         except KeyError:
             form = canonical(url, self._rules.canonical)
             known = None if form is None else (form, fingerprint(form))
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            self._known[url] = known
+            _with_room(self._known)[url] = known
             return known
 
     def follow(
@@ -70,18 +74,18 @@ class Following:
         ``urls`` and ``kinds`` are of a ``Document``. A requisite within the scope is a page like any other:
         what it is depends on its URL alone, not on the page that was read first.
         """
-        followed = Followed()
-        for link, kind in zip(urls, kinds, strict=True):
-            if (known := self.canonical(link)) is None:
-                continue
-            url, mark = known
-            if site.knows(mark):
-                followed.all.append(mark)
-                continue
-            use = self._use(url, kind, depth + 1, site, pages)
-            if use is not None:
-                followed.all.append(mark)
-                followed.found.append(Found(url, mark, use, depth + 1))
+        followed, taken, outside = Followed(), self._taken, self._outside
+        for link in zip(urls, kinds, strict=True):
+            if (there := taken.get(link[0])) is not None:
+                followed.all.append(there)
+            elif link not in outside and (known := self.canonical(link[0])) is not None:
+                url, mark = known
+                if site.knows(mark):
+                    followed.all.append(mark)
+                    _with_room(taken)[link[0]] = mark
+                elif (use := self._use(url, link, depth + 1, site, pages)) is not None:
+                    followed.all.append(mark)
+                    followed.found.append(Found(url, mark, use, depth + 1))
         return followed
 
     def again(self, links: bytes, depth: int, site: Site) -> Followed:
@@ -127,7 +131,8 @@ class Following:
             use = Use.PAGE
         return Found(target, mark, use, found.depth, found.hops + 1)
 
-    def _use(self, url: str, kind: int, depth: int, site: Site, pages: bool) -> Use | None:
+    def _use(self, url: str, link: tuple[str, int], depth: int, site: Site, pages: bool) -> Use | None:
+        _, kind = link
         page = kind & PAGE and not (kind & NOFOLLOW and self._rules.robots)
         requisite = kind & REQUISITE
         if not (page and pages) and not requisite:
@@ -139,11 +144,21 @@ class Following:
                 return Use.PAGE
             site.leave_out("limit_reached: max_queries")
             return None
-        if requisite and self._rules.requisites and self.scope.decide(url, depth, requisite=True).allowed:
+        needed = requisite and self._rules.requisites
+        if needed and self.scope.decide(url, depth, requisite=True).allowed:
             return Use.REQUISITE
         if verdict.rule.startswith(_LIMITS):
             site.leave_out(f"limit_reached: {_short(verdict.rule)}")
+        elif not needed:  # hosts, folders and patterns say the same at every depth
+            _with_room(self._outside).add(link)
         return None
+
+
+def _with_room(remembered: _Container) -> _Container:
+    """The same, emptied if it holds as much as it may."""
+    if len(remembered) >= _REMEMBERED:
+        remembered.clear()
+    return remembered
 
 
 _LIMITS = ("depth", "max_")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from crawler.job_types.crawling.rules import CrawlRules
+if TYPE_CHECKING:
+    from crawler.job_types.crawling.rules import CrawlRules
 
 TOO_LARGE = "limit_reached: max_file_bytes"
 
