@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 
+from crawler.job_types.crawling.documents import PARSED_AT_ONCE
 from tests.cli.crawls import Crawls, crawl_manifest
 from tests.cli.running import finals
 from tests.serving.arrivals import Arrivals
@@ -230,3 +232,23 @@ def test_fields_are_one_line_a_page_and_a_missing_one_is_a_located_failure(
     site.page("/bad", "/beyond", text='<p class="price">9</p>')
     crawls.run(manifest)
     assert len(lines_of(crawls.output / "site.jsonl")) == 3
+
+
+def test_a_large_page_is_converted_as_a_small_one_is(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    """It is rewritten on a thread, which may not ask the ledger."""
+    site.put("/style.css", b"body {}", "text/css")
+    for number in range(5):
+        site.page(f"/p{number}", "/")
+    each = PARSED_AT_ONCE // 100
+    links = "".join(f'<a href="/p{number}">x</a>' for number in range(7)) * each
+    assert len(links) > PARSED_AT_ONCE
+    head = '<link rel="stylesheet" href="/style.css" integrity="sha256-x">'
+    site.put("/", f"{head}{links}<a href='https://elsewhere.test/'>y</a>".encode(), "text/html")
+    done = crawls.run(crawl_manifest(crawls.folder, web, "convert_links: true"))
+    assert done.counts == {"new": 7, "failed": 2}
+    body = next(body for name, body in finals(crawls.output).items() if name.endswith("/index.html"))
+    led = Counter(re.findall(rb'<a href="([^"]*)"', body))
+    there = {f"p{number}.html".encode(): each for number in range(5)}
+    assert led == there | {web.url(f"/p{number}").encode(): each for number in (5, 6)}
+    assert b'<link rel="stylesheet" href="style.css" >' in body
+    assert b"<a href='https://elsewhere.test/'>" in body

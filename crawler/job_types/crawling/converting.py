@@ -8,6 +8,7 @@ from collections.abc import Callable
 from crawler.crawled import Page
 from crawler.errors import TargetExists
 from crawler.job_types.base import Job, Site, Tools
+from crawler.job_types.crawling.documents import PARSED_AT_ONCE
 from crawler.job_types.crawling.following import Following
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.rules import ExtractRules
@@ -20,6 +21,8 @@ from crawler.store.files import Origin
 _MOST_HOPS = 10
 _WHOLE = frozenset({Outcome.NEW, Outcome.CHANGED, Outcome.UNCHANGED})
 _REMEMBERED = 50_000  # places of URLs, which most pages of a site have in common
+_AT_ONCE = 16  # files under way, so that their waits for the disk are shared
+_LOOKED_UP = 100  # URLs, before others get their turn: 2 ms
 
 
 class Converter:
@@ -33,33 +36,44 @@ class Converter:
         self._places: dict[str, str | None] = {}
 
     async def convert(self) -> int:
-        """How many files were rewritten. Raises ``StorageFailed``."""
-        converted = 0
-        for page in self._site.pages():
-            media = Media.of(page.media, page.url)
-            if page.target is None or page.converted or not (media.html or media.css):
-                continue
-            known = self._site.known(page)
-            # Of any other file it is not known that it is what the page's body was.
-            if known is None or known.outcome not in _WHOLE or not self._tools.files.is_intact(known):
-                continue
-            if known.sha256 == page.digest:
-                await self._convert(page, page.target, known, media)
-                converted += 1
-            elif page.digest is not None and (saved := saved_of(known)) is not None:
-                # The last run rewrote it and was ended before it could say so.
-                self._site.converted(page, saved)
+        """How many files were looked into, several at a time. Raises ``StorageFailed``."""
+        room, converted = asyncio.Semaphore(_AT_ONCE), 0
+        try:
+            async with asyncio.TaskGroup() as group:
+                for page in self._site.pages():
+                    known = self._unconverted(page)
+                    if known is None:
+                        continue
+                    await room.acquire()
+                    group.create_task(self._convert(page, known)).add_done_callback(lambda _: room.release())
+                    converted += 1
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         return converted
 
-    async def _convert(self, page: Page, target: str, known: Known, media: Media) -> None:
-        from crawler.pages.rewriting import rewrite_css, rewrite_html
+    def _unconverted(self, page: Page) -> Known | None:
+        """The page's file, if it is to be converted."""
+        media = Media.of(page.media, page.url)
+        if page.target is None or page.converted or not (media.html or media.css):
+            return None
+        known = self._site.known(page)
+        # Of any other file it is not known that it is what the page's body was.
+        if known is None or known.outcome not in _WHOLE or not self._tools.files.is_intact(known):
+            return None
+        if known.sha256 == page.digest:
+            return known
+        if page.digest is not None and (saved := saved_of(known)) is not None:
+            # The last run rewrote it and was ended before it could say so.
+            self._site.converted(page, saved)
+        return None
 
-        rewrite = rewrite_html if media.html else rewrite_css
-        body = await asyncio.to_thread(self._tools.files.read, target)
-        changed = rewrite(body, page.url, page.media, self._place(target))
+    async def _convert(self, page: Page, known: Known) -> None:
+        assert page.target is not None
+        body = await asyncio.to_thread(self._tools.files.read, page.target)
+        changed = await self._rewritten(body, page, page.target)
         if changed == body:
             return
-        part = await self._tools.files.open(target, job=self._job.name, key=page.key)
+        part = await self._tools.files.open(page.target, job=self._job.name, key=page.key)
         try:
             await part.write(changed)
         except BaseException:
@@ -69,6 +83,27 @@ class Converter:
         origin = Origin(page.url, known.etag, known.last_modified)
         saved = await part.finish(replace=True, mtime=mtime, origin=origin)
         self._site.converted(page, saved)
+
+    async def _rewritten(self, body: bytes, page: Page, target: str) -> bytes:
+        """The body with its links as the mirror has them.
+
+        A large one would hold up every transfer. It is read on a thread, twice: the first time for what it
+        refers to, for only the loop may ask the ledger.
+        """
+        from crawler.pages.rewriting import rewrite_css, rewrite_html
+
+        rewrite = rewrite_html if Media.of(page.media, page.url).html else rewrite_css
+        place = self._place(target)
+        if len(body) <= PARSED_AT_ONCE:
+            return rewrite(body, page.url, page.media, place)
+        asked: dict[str, None] = {}
+        await asyncio.to_thread(rewrite, body, page.url, page.media, asked.setdefault)
+        places: dict[str, str | None] = {}
+        for number, url in enumerate(asked):
+            if number % _LOOKED_UP == 0:
+                await asyncio.sleep(0)
+            places[url] = place(url)
+        return await asyncio.to_thread(rewrite, body, page.url, page.media, places.__getitem__)
 
     def _place(self, from_target: str) -> Callable[[str], str | None]:
         """Where a link of this file leads: to another file of the crawl, or to the site itself."""
