@@ -6,10 +6,12 @@ What every task makes anew is a ``Struct``, the rest dataclasses: it costs a ten
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from msgspec import Struct
+
+from crawler.request import Hop, Request
 
 
 class Outcome(StrEnum):
@@ -79,20 +81,6 @@ class Row(Struct, frozen=True):
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Limits of one attempt in seconds, ``min_rate`` in bytes/s; ``None`` means no limit.
-
-    The first four carry aiohttp's own names and meanings.
-    """
-
-    total: float | None = None
-    connect: float | None = 15.0
-    sock_connect: float | None = None
-    sock_read: float | None = 60.0
-    min_rate: float | None = 1024.0
-
-
 DEFAULT_RETRY_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
@@ -104,108 +92,6 @@ class RetryRule:
     backoff: float = 1.0
     max_backoff: float = 60.0
     statuses: frozenset[int] = DEFAULT_RETRY_STATUSES
-
-
-@dataclass(frozen=True, slots=True)
-class Auth:
-    """Credentials of a request; they never cross an origin."""
-
-    scheme: str  # "basic", "digest" or "bearer"
-    user: str = ""
-    secret: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class BytesBody:
-    """A body that is already in memory."""
-
-    data: bytes = field(repr=False)
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class JsonBody:
-    """A value that the transport's serializer turns into JSON."""
-
-    value: object = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class FileBody:
-    """A file streamed as the whole body; it must not change while it is sent."""
-
-    path: str
-    content_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class FormFileBody:
-    """A file's content as one field of a urlencoded form, streamed, among plain fields."""
-
-    path: str
-    field: str
-    fields: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body: a text ``value``, or the file at ``path``, streamed."""
-
-    name: str
-    value: str | None = None
-    path: str | None = None
-    filename: str | None = None
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MultipartBody:
-    """A ``multipart/form-data`` body (RFC 7578)."""
-
-    parts: tuple[Part, ...]
-
-
-Body = BytesBody | JsonBody | FileBody | FormFileBody | MultipartBody
-
-Pairs = tuple[tuple[str, str], ...]
-
-
-class Request(Struct, frozen=True, kw_only=True):
-    """What is sent. ``url`` goes out as written where it is already percent-encoded.
-
-    ``identity`` asks the server not to encode the body (downloads). ``idempotent`` says whether the
-    request may be sent again without harm: by its method (RFC 9110 §9.2.2) or an idempotency key.
-    Without ``redirects`` a 3xx answer is given as it is. ``named_by`` is the bare host of the manifest's
-    URL that led here, where a document there named this URL and not the manifest.
-    """
-
-    method: str = "GET"
-    url: str
-    headers: Pairs = ()
-    params: Pairs = ()
-    cookies: Pairs = ()
-    auth: Auth | None = None
-    proxy: str | None = None
-    body: Body | None = None
-    timeouts: Timeouts = Timeouts()
-    idempotent: bool = True
-    identity: bool = False
-    redirects: bool = True
-    named_by: str | None = None
-
-    def __repr__(self) -> str:
-        """What it is, without anything that may be secret."""
-        return f"<{self.method} {self.url}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """Where a redirect has led a task so far, so that it can wait for the new host's slot."""
-
-    url: str
-    method: str
-    hops: int
-    crossed_origin: bool  # credentials, cookies and custom headers stay behind
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ import pytest
 from crawler.config import Config, config_json_schema, load_config
 from crawler.config.settings import variables
 from crawler.errors import ManifestInvalid
-from crawler.model import RetryRule, Timeouts
+from crawler.model import RetryRule
+from crawler.request import Timeouts
 from crawler.syntax.fields import RetrySpec, TimeoutSpec
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.yaml"

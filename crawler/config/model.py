@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
-from crawler.model import RetryRule, Timeouts
+from crawler.model import RetryRule
+from crawler.request import Timeouts
 from crawler.syntax.fields import Duration, HostMap, OptionalByteRate, RetrySpec, Size, Spec, TimeoutSpec
 from crawler.syntax.schema import json_schema
 from crawler.syntax.template import Text

@@ -9,9 +9,10 @@ from typing import Any
 
 from crawler.errors import StorageFailed, TaskError
 from crawler.job_types.base import Tools
-from crawler.model import ErrorClass, Failure, Hop, Outcome, Result, Task
+from crawler.model import ErrorClass, Failure, Outcome, Result, Task
 from crawler.net.transport import MovedAway
 from crawler.policy import retry
+from crawler.request import Hop
 
 
 @dataclass(frozen=True, slots=True)

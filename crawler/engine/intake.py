@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import structs
 
+from crawler.engine.admission import Admission
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.errands import Errands
 from crawler.engine.fetching import fetch_rows
@@ -47,6 +48,7 @@ class Intake:
         self._manners = manners
         self._frontier = frontier = manners.frontier
         self._settler = settler
+        self._admission = Admission(bench, settler)
         self._mirrors = mirrors
         self._wake_feeder = wake_feeder
         self._ended = ended
@@ -98,9 +100,13 @@ class Intake:
             return
         why = self._frontier.add(admitted, now=self._bench.monotonic(), first=first)
         if why is not None:
-            self.settle(admitted, self._manners.unreached(admitted, why))
+            self.unreached(admitted, why)
             return
         self._wake_feeder()
+
+    def unreached(self, admitted: Admitted, why: str) -> None:
+        """The task, or the errand, ends without another attempt: its host is given up."""
+        self.settle(admitted, self._manners.unreached(admitted, why))
 
     def settle(self, admitted: Admitted, result: Result) -> None:
         """The task, or the errand, has ended."""
@@ -136,7 +142,7 @@ class Intake:
     def _start(self, run: JobRun) -> None:
         bench, job = self._bench, run.job
         run.started = True
-        self._settler.begin_job(run)
+        self._admission.begin_job(run)
         bench.emit(JobStarted(time=bench.wall(), job=job.name))
         job_type = bench.types[job.type]
         if isinstance(job_type, Growing):
@@ -189,7 +195,7 @@ class Intake:
 
     def _take_in(self, run: JobRun, items: Sequence[Task | Misfit]) -> None:
         run.open += len(items)
-        for task in self._settler.admit(run, items):
+        for task in self._admission.admit(run, items):
             admitted = Admitted(self._as_host_wants(task), run)
             self._mirrors.begin(admitted)
             self.admit(admitted)

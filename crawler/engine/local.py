@@ -16,14 +16,14 @@ from crawler.engine.jobs import JobRun, JobTable
 from crawler.engine.manners import Manners
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.once import Once
+from crawler.engine.retries import Retries
 from crawler.engine.second_core import SecondCore, cores
 from crawler.engine.settle import Settler
 from crawler.engine.working import Working, end_all
-from crawler.events import RunStopping, TaskRetried
+from crawler.events import RunStopping
 from crawler.job_types.base import Tools
-from crawler.model import ErrorClass, Outcome, Result
+from crawler.model import Outcome, Result
 from crawler.net.traffic import TRAFFIC, Traffic
-from crawler.policy import retry
 
 
 class Engine:
@@ -39,19 +39,20 @@ class Engine:
         self._beside: set[asyncio.Task[None]] = set()  # jobs that conclude, hosts that are given up
         self._settler = Settler(bench, self._task_fails, self._task_ended)
         self._manners = Manners(bench, self._host_given_up)
-        self._frontier = self._manners.frontier
-        self._holding = Holding(self._frontier, bench.monotonic, self._wake_feeder.set)
-        self._mirrors = Mirrors()
+        self._frontier = frontier = self._manners.frontier
+        self._holding = Holding(frontier, bench.monotonic, self._wake_feeder.set)
         self._once = Once()
+        mirrors = Mirrors()
         self._intake = Intake(
             table,
             bench,
             self._manners,
             self._settler,
-            self._mirrors,
+            mirrors,
             self._wake_feeder.set,
             self._job_ended,
         )
+        self._retries = Retries(bench, frontier, self._intake, self._settler, mirrors, self.fail_storage)
         self._second_core = SecondCore(cores())
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self.stopping: str | None = None
@@ -141,7 +142,8 @@ class Engine:
             admitted.requests += requests
             self._holding.leave(admitted)
             self._budgets.sent(admitted.run, max(0, requests - 1))  # the first was counted as it began
-            self._dispose(admitted, ended, traffic)
+            self._manners.heard(admitted, ended, traffic)
+            self._retries.dispose(admitted, ended)
             self._wake_feeder.set()
             self._intake.wake()
             await self._settler.keep_up()
@@ -153,13 +155,14 @@ class Engine:
             return False
         if admitted.run.cut is not None and admitted.errand is None:
             self._frontier.withdraw(admitted)
-            self._let_go(admitted)
+            admitted.run.open -= 1  # it is left for another run
+            self._intake.look_at(admitted.run)
             return False
         if self._frontier.begin(admitted, self._bench.monotonic()):
             self._budgets.sent(admitted.run)
             return True
         if (why := self._frontier.put_back(admitted)) is not None:
-            self._fail_unreached(admitted, why)
+            self._intake.unreached(admitted, why)
         return False
 
     async def _attempt(self, admitted: Admitted, traffic: Traffic) -> Result | Moved:
@@ -194,76 +197,16 @@ class Engine:
         finally:
             gauge.close()
 
-    def _dispose(self, admitted: Admitted, ended: Result | Moved, traffic: Traffic) -> None:
-        """Back to the frontier, or settled."""
-        self._manners.heard(admitted, ended, traffic)
-        if isinstance(ended, Moved):
-            admitted.follow(ended)
-            self._intake.admit(admitted, first=True)
-            return
-        failure, task = ended.failure, admitted.task
-        if failure is None:
-            self._mirrors.served(admitted, ended, self._bench.monotonic() - admitted.began)
-        elif ended.outcome is Outcome.FAILED:
-            chance = self._bench.random()
-            if admitted.sources is not None:
-                delay, ended = self._mirrors.failed(admitted, ended, chance)
-            else:
-                delay = retry.delay(
-                    failure,
-                    attempts=admitted.attempts,
-                    rule=task.retry,
-                    idempotent=task.request.idempotent,
-                    chance=chance,
-                )
-            if delay is not None:
-                self._retry(admitted, ended, delay)
-                return
-        if failure is not None and failure.kind is ErrorClass.STORAGE:
-            self.fail_storage(failure.message)
-        self._intake.settle(admitted, ended)
-
-    def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:
-        assert ended.failure is not None
-        task, now = admitted.task, self._bench.monotonic()
-        if not task.request.idempotent:
-            self._bench.ledger.not_sending(task.job, task.key)
-        admitted.begin_again(self._settler.progress(task))
-        if self._frontier.add(admitted, now=now, not_before=now + delay) is not None:
-            self._intake.settle(admitted, ended)  # its host is given up; its own failure says more than that
-            return
-        self._bench.emit(
-            TaskRetried(
-                time=self._bench.wall(),
-                job=task.job,
-                task=task.key,
-                url=task.url,
-                attempt=admitted.attempts,
-                delay=delay,
-                kind=ended.failure.kind,
-                message=ended.failure.message,
-                status=ended.failure.status,
-            )
-        )
-
     def _host_given_up(self, key: str, why: str) -> None:
         """Fail what waits for a dead host, a few at a time."""
 
         async def fail() -> None:
             for admitted in self._frontier.drain(key):
-                self._fail_unreached(admitted, why)
+                self._intake.unreached(admitted, why)
                 await self._settler.keep_up()
             self._intake.wake()
 
         self._run_beside(fail())
-
-    def _fail_unreached(self, admitted: Admitted, why: str) -> None:
-        self._intake.settle(admitted, self._manners.unreached(admitted, why))
-
-    def _let_go(self, admitted: Admitted) -> None:
-        """A task that is left for another run: its job's budget is spent."""
-        admitted.run.open -= 1
-        self._intake.look_at(admitted.run)
 
     def _task_fails(self, run: JobRun) -> None:
         self._budgets.failed(run)

@@ -14,10 +14,11 @@ from crawler.engine.errands import Errand, Errands
 from crawler.errors import RedirectRefused
 from crawler.job_types import reading
 from crawler.job_types.base import Tools
-from crawler.model import ErrorClass, Failure, Outcome, Request, Result, Robots, Task
+from crawler.model import ErrorClass, Failure, Outcome, Result, Robots, Task
 from crawler.policy import urls
 from crawler.policy.hosts import HostRules
 from crawler.policy.robots import MOST_BYTES, RobotsAnswer, RobotsRules, robots_mode
+from crawler.request import Request
 from crawler.store.hosts import Hosts
 
 KEPT = 1024  # origins in memory, and bytes of their rules; what else is known is in the ledger

@@ -10,21 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from crawler.crawled import Found, Page, Queued
-from crawler.model import (
-    Checkpoint,
-    Failure,
-    Known,
-    Outcome,
-    Request,
-    RetryRule,
-    Row,
-    Saved,
-    Task,
-    Timeouts,
-    When,
-)
+from crawler.model import Checkpoint, Failure, Known, Outcome, RetryRule, Row, Saved, Task, When
 from crawler.net.transport import Transport
 from crawler.policy.budget import Budget
+from crawler.request import Request, Timeouts
 from crawler.store.files import Files
 
 if TYPE_CHECKING:

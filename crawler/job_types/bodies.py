@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, 
 from crawler.errors import TemplateFailed
 from crawler.job_types.prepare import Values, prepare
 from crawler.job_types.spec import ShortSpec
-from crawler.model import Body, BytesBody, FileBody, JsonBody, MultipartBody, Part
+from crawler.request import Body, BytesBody, FileBody, JsonBody, MultipartBody, Part
 from crawler.syntax.fields import ParamMap, Spec, TextField, param_pairs
 from crawler.syntax.template import Text, render, text
 

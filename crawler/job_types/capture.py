@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from crawler.errors import ConnectFailed, ProtocolBroken, TimedOut
 from crawler.job_types import match
 from crawler.job_types.base import Gauge
-from crawler.model import Timeouts
 from crawler.net.transport import WebSocket, WebSocketMessage
+from crawler.request import Timeouts
 
 # RFC 6455 §7.4.1: the peer has said all it wanted, goes away in good order, or gave no code at all.
 GOOD_CLOSES = frozenset({1000, 1001, 1005})

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from crawler.errors import TemplateFailed
 from crawler.job_types.prepare import Values
 from crawler.job_types.spec import DownloadRowsSpec, RowsSpec
-from crawler.model import Pairs, Row
+from crawler.model import Row
+from crawler.request import Pairs
 from crawler.syntax.headers import header_name_problem, header_value_problem
 from crawler.syntax.template import Template, Text, as_text
 

@@ -17,8 +17,9 @@ from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.crawling.spec import CrawlSpec
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.visit import Visit
-from crawler.model import Result, Task, Timeouts
+from crawler.model import Result, Task
 from crawler.policy.scope import Scope
+from crawler.request import Timeouts
 
 _AGENT = f"crawler/{__version__}"
 

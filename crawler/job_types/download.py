@@ -31,9 +31,10 @@ from crawler.job_types.spec import (
     SumsSpec,
 )
 from crawler.job_types.sums import listed_checksum
-from crawler.model import Known, Pairs, Request, Result, Row, Task, Timeouts
+from crawler.model import Known, Result, Row, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target
+from crawler.request import Pairs, Request, Timeouts
 from crawler.store.files import Files
 from crawler.syntax.fields import HeaderMap, HttpUrl, Size, TextField, header_pairs
 from crawler.syntax.template import Text, text

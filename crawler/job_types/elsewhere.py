@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from crawler.job_types.expand import requestable
-from crawler.model import Request
 from crawler.net.redirects import CARRIED
 from crawler.policy import urls
+from crawler.request import Request
 
 
 def elsewhere(own: Request, url: str) -> Request:

@@ -12,8 +12,9 @@ from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.columns import names_columns
 from crawler.job_types.prepare import Values, names_in, prepare
 from crawler.job_types.spec import JobSpec, RowsSpec
-from crawler.model import Auth, Body, Pairs, Request, Row, Task
+from crawler.model import Row, Task
 from crawler.policy import urls
+from crawler.request import Auth, Body, Pairs, Request
 from crawler.syntax.fields import header_pairs, param_pairs
 from crawler.syntax.template import Template, Text, text
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from crawler.errors import UnexpectedContent
 from crawler.job_types import match
 from crawler.job_types.reading import bad_status
-from crawler.model import Pairs
 from crawler.net.transport import Response
+from crawler.request import Pairs
 
 SUCCESS: tuple[match.StatusRange, ...] = ((200, 299),)
 

@@ -18,10 +18,11 @@ from crawler.job_types.ranges import Gap
 from crawler.job_types.saving import finish, kept
 from crawler.job_types.segments import OtherVersion, Segments, range_header
 from crawler.job_types.verifying import verify
-from crawler.model import Checkpoint, Pairs, Result
+from crawler.model import Checkpoint, Result
 from crawler.net.transport import MovedAway, Response
 from crawler.policy import retry
 from crawler.policy.retry_after import http_date
+from crawler.request import Pairs
 from crawler.store.files import PartFile
 
 if TYPE_CHECKING:

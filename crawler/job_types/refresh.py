@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crawler.job_types.saving import is_ours
-from crawler.model import Pairs
+from crawler.request import Pairs
 from crawler.store.files import Files
 
 if TYPE_CHECKING:

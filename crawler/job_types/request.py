@@ -17,9 +17,10 @@ from crawler.job_types.expect import Expectation
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import ExpectSpec, JobSpec, RowsSpec
-from crawler.model import Pairs, Result, Row, Task, Timeouts
+from crawler.model import Result, Row, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target
+from crawler.request import Pairs, Timeouts
 from crawler.syntax.fields import HttpUrl, TextField, header_value_problem
 from crawler.syntax.template import Text, text
 

@@ -11,8 +11,9 @@ from crawler.errors import StorageFailed, TaskError, Truncated
 from crawler.job_types import ranges, reading, resume
 from crawler.job_types.base import Tools
 from crawler.job_types.ranges import Gap
-from crawler.model import Checkpoint, Pairs
+from crawler.model import Checkpoint
 from crawler.net.transport import MovedAway, Response
+from crawler.request import Pairs
 from crawler.store.files import PartFile
 
 Send = Callable[[Pairs], AbstractAsyncContextManager[Response]]

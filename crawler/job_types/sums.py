@@ -14,9 +14,9 @@ from crawler.job_types import reading
 from crawler.job_types.base import Tools
 from crawler.job_types.digests import ALGORITHMS, Checksum
 from crawler.job_types.expect import LARGEST_IN_MEMORY
-from crawler.model import Hop, Request
 from crawler.net.transport import MovedAway
 from crawler.policy import urls
+from crawler.request import Hop, Request
 
 if TYPE_CHECKING:
     from crawler.job_types.download import DownloadTask

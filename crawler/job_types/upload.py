@@ -23,9 +23,10 @@ from crawler.job_types.prepare import Values
 from crawler.job_types.request import IDEMPOTENT
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import ExpectSpec, JobSpec, OneOrMany
-from crawler.model import Body, FileBody, FormFileBody, MultipartBody, Outcome, Part, Result, Task, Timeouts
+from crawler.model import Outcome, Result, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target
+from crawler.request import Body, FileBody, FormFileBody, MultipartBody, Part, Timeouts
 from crawler.syntax.fields import HttpUrl, ParamMap, Spec, TextField, param_pairs
 from crawler.syntax.template import text
 

@@ -18,9 +18,10 @@ from crawler.job_types.prepare import Values
 from crawler.job_types.record import Record
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import JobSpec, OneOrMany, PatternField, ShortSpec
-from crawler.model import Result, RetryRule, Task, Timeouts
+from crawler.model import Result, RetryRule, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target
+from crawler.request import Timeouts
 from crawler.syntax.fields import Duration, OptionalDuration, Size, Spec, TextField, WsUrl
 from crawler.syntax.template import render, text
 

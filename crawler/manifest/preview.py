@@ -9,7 +9,7 @@ from itertools import islice
 from crawler.job_types.base import READ_AHEAD, Fetch, Job, JobType, Misfit, Sources
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Failure, Task
-from crawler.policy.owning import Claim, with_own_target, without_secrets_in_key
+from crawler.policy.owning import Claim, with_own_target, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +90,5 @@ class Preview:
             return Foreseen(job, item, item.failure)
         if isinstance(item, Fetch):
             return Foreseen(job, item)
-        task, failure = with_own_target(without_secrets_in_key(item, self._redact), self._claim)
+        task, failure = with_own_target(without_secrets(item, self._redact), self._claim)
         return Foreseen(job, task, failure)

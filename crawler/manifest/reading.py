@@ -17,7 +17,8 @@ from crawler.manifest.rows.gunzip import seen_through
 from crawler.manifest.rows.sitemap import NESTED
 from crawler.manifest.rows.table import FORMATS, STDIN, format_of, is_url
 from crawler.manifest.rows.text import BadRow, SourceBroken
-from crawler.model import ErrorClass, Failure, Request, Row
+from crawler.model import ErrorClass, Failure, Row
+from crawler.request import Request
 
 # sitemaps.org knows one level of indexes and 50 000 sitemaps in each; sites have been seen with two.
 MOST_LEVELS = 5

@@ -9,7 +9,6 @@ import aiohttp
 import msgspec
 
 from crawler.errors import RunRefused
-from crawler.model import Hop, Request
 from crawler.net.connector import GuardedConnector
 from crawler.net.cookies import HostCookies
 from crawler.net.opening import Opening
@@ -21,6 +20,7 @@ from crawler.net.timeouts import client_timeout
 from crawler.net.tls import tls_context
 from crawler.net.watchdog import Watchdog
 from crawler.net.websocket import OpenSocket, handshake
+from crawler.request import Hop, Request
 
 
 class AiohttpTransport:

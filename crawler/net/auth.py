@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 from crawler.errors import TemplateFailed
-from crawler.model import Auth
 from crawler.net.exchange import CURRENT
 from crawler.policy import urls
+from crawler.request import Auth
 
 MOST_DIGESTS = 256  # remembered challenges; one more costs an extra 401
 

@@ -12,10 +12,10 @@ import aiohttp
 from aiohttp.abc import AbstractStreamWriter
 
 from crawler.errors import ProtocolBroken
-from crawler.model import Body, BytesBody, FileBody, FormFileBody, JsonBody, MultipartBody
 from crawler.net.multipart import boundary, multipart
 from crawler.net.sources import InMemory, Source, form_encoded, local_file
 from crawler.net.traffic import LARGEST_PACED, Traffic
+from crawler.request import Body, BytesBody, FileBody, FormFileBody, JsonBody, MultipartBody
 
 FORM = "application/x-www-form-urlencoded"
 LARGEST_HASHED = 16 << 20  # bytes; digest's auth-int wants the whole body in memory

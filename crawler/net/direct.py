@@ -7,9 +7,9 @@ import asyncio
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
-from crawler.model import Timeouts
 from crawler.net.exchange import Exchange
 from crawler.net.watchdog import Pace
+from crawler.request import Timeouts
 
 LEAST = 4 << 20  # bytes still to come; what is less is here before the change of hands pays off
 PATIENCE = 1.0  # seconds after which a block is given as far as it is full, so that progress shows

@@ -29,10 +29,10 @@ from crawler.errors import (
     TlsFailed,
     Truncated,
 )
-from crawler.model import Timeouts
 from crawler.net.exchange import Exchange
 from crawler.net.printable import printable
 from crawler.net.timeouts import timed_out
+from crawler.request import Timeouts
 
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
 

@@ -7,8 +7,8 @@ import re
 from multidict import CIMultiDict
 
 from crawler.errors import TemplateFailed
-from crawler.model import Pairs, Request
 from crawler.net.redirects import Leg, carried
+from crawler.request import Pairs, Request
 
 # RFC 9110 §5.5 and §5.6.2. Lone surrogates cannot be encoded.
 _BAD_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")

@@ -10,8 +10,8 @@ import re
 import secrets
 from pathlib import PurePath
 
-from crawler.model import MultipartBody, Part
 from crawler.net.sources import InMemory, Source, local_file
+from crawler.request import MultipartBody, Part
 
 # RFC 7578 §4.2 by way of the HTML standard: UTF-8 as it is, with only these three escaped. The other
 # control characters have no business in a header either.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 
 from crawler.errors import TaskError
-from crawler.model import Hop, Request
 from crawler.net.redirects import STATUSES, Leg, first_leg, next_leg
 from crawler.net.response import AiohttpResponse
 from crawler.net.sending import Sender
@@ -14,6 +13,7 @@ from crawler.net.traffic import current
 from crawler.net.transport import MovedAway
 from crawler.net.wire import requested_url
 from crawler.policy import urls
+from crawler.request import Hop, Request
 
 
 class Opening:

@@ -7,9 +7,9 @@ from urllib.parse import quote, urljoin
 from msgspec import Struct
 
 from crawler.errors import RedirectRefused
-from crawler.model import Body, Hop, Pairs, Request
 from crawler.net.printable import printable
 from crawler.policy import urls
+from crawler.request import Body, Hop, Pairs, Request
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 MOST_HOPS = 10

@@ -8,18 +8,17 @@ from contextlib import suppress
 
 import aiohttp
 
-from crawler.errors import ProtocolBroken
-from crawler.model import Timeouts
 from crawler.net.decoding import Decoder, decoder_for
 from crawler.net.direct import Intake, take_over
 from crawler.net.exchange import Exchange
-from crawler.net.failures import NETWORK_ERRORS, in_body, truncated
-from crawler.net.head import framing, heads, repaired
+from crawler.net.failures import NETWORK_ERRORS
+from crawler.net.head import heads, repaired
+from crawler.net.incoming import Incoming
 from crawler.net.plain import PlainAnswer
 from crawler.net.printable import printable
-from crawler.net.traffic import LARGEST_PACED
 from crawler.net.transport import Heads
-from crawler.net.watchdog import Pace, Watchdog
+from crawler.net.watchdog import Watchdog
+from crawler.request import Timeouts
 
 LARGEST_SMALL = 1 << 20  # decoded bytes that ``small_body`` gives at once
 # A rest of this many bytes is read to keep the connection; for more a new one is cheaper.
@@ -27,24 +26,15 @@ DRAINED = 64 * 1024
 DRAIN_SECONDS = 1.0
 
 
-class AiohttpResponse:
+class AiohttpResponse(Incoming):
     """Implements ``Response`` over aiohttp's. Its body is read once, by ``chunks`` or ``small_body``."""
 
     __slots__ = (
-        "_began",
-        "_declared",
-        "_exchange",
         "_headers",
         "_intake",
-        "_received",
-        "_response",
         "_stream",
-        "_timeouts",
-        "_watchdog",
-        "_window",
         "status",
         "url",
-        "verified_length",
     )
 
     def __init__(
@@ -56,19 +46,12 @@ class AiohttpResponse:
         watchdog: Watchdog,
         window: float,
     ) -> None:
+        super().__init__(response, exchange, timeouts, watchdog, window)
         self.status = response.status
         self.url = url
-        self._response = response
-        self._exchange = exchange
-        self._timeouts = timeouts
-        self._watchdog = watchdog
-        self._window = window
-        self._began = exchange.began
-        self._received = 0
         self._headers: Mapping[str, str] | None = None
         self._stream: AsyncGenerator[bytes] | None = None
         self._intake: Intake | None = None
-        self._declared, self.verified_length = framing(response)
 
     @property
     def reason(self) -> str:
@@ -197,70 +180,6 @@ class AiohttpResponse:
         self._received += len(wire)
         yield wire
         self._check_end()
-
-    async def _wire(self) -> AsyncGenerator[bytes]:
-        """The body as it comes, in pieces of whatever size the socket gave."""
-        content = self._response.content
-        time = asyncio.get_running_loop().time
-        pace = Pace(self._timeouts.min_rate or 0.0, self._window, content.set_exception)
-        # Chunked bodies may consist of tiny chunks, which readany joins; else joining is only a copy.
-        joined = self._declared is None
-        traffic = self._exchange.traffic
-        if not content.is_eof():
-            self._watchdog.watch(pace)
-        try:
-            while True:
-                pace.wait(time())
-                if traffic.pace is not None:
-                    data = await content.read(LARGEST_PACED)
-                else:
-                    data = await content.readany() if joined else (await content.readchunk())[0]
-                pace.arrived(time(), len(data))
-                self._received += len(data)
-                if not data:
-                    break
-                seconds = 0.0 if traffic.pace is None else traffic.pace(len(data))
-                yield data
-                if seconds > 0:
-                    await self._rest(seconds)
-        except NETWORK_ERRORS as error:
-            raise self._failure(error, time()) from error
-        except RuntimeError as error:
-            # aiohttp's words for reading on after the connection went down under a malformed body.
-            if self._exchange.protocol is None or self._exchange.protocol.connected:
-                raise
-            raise ProtocolBroken(
-                f"the body's framing is malformed: {printable(self._exchange.protocol.exception() or error)}",
-                sent=True,
-                answered=True,
-            ) from error
-        finally:
-            self._watchdog.forget(pace)
-        self._check_end()
-
-    async def _rest(self, seconds: float) -> None:
-        """Read on later; the server is not taken for silent meanwhile."""
-        protocol = None if self._response.content.is_eof() else self._exchange.protocol
-        if protocol is None or not protocol.connected:
-            await asyncio.sleep(seconds)
-            return
-        protocol.pause_reading()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            protocol.resume_reading()
-
-    def _failure(self, error: Exception, now: float) -> Exception:
-        return in_body(error, self._timeouts, now - self._began, self._received, self._declared)
-
-    def _check_end(self) -> None:
-        if self._declared is not None and self._received != self._declared:
-            raise truncated(self._received, self._declared)
-        if not self.verified_length and self._exchange.protocol is not None:
-            # aiohttp takes a reset for the end of a body that the close delimits; it is none.
-            lost = self._exchange.protocol.exception()
-            if isinstance(lost, OSError):
-                raise truncated(self._received, None, printable(lost.strerror or lost))
 
     async def drain(self) -> None:
         """Read the rest if it is small, so that the connection can serve again; else close it."""

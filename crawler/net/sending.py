@@ -11,7 +11,6 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from crawler.errors import BlockedAddress, TemplateFailed
-from crawler.model import Request, Timeouts
 from crawler.net import guard
 from crawler.net.auth import Digests, auth_of_url, authorization
 from crawler.net.bodies import Upload, upload
@@ -30,6 +29,7 @@ from crawler.net.timeouts import client_timeout
 from crawler.net.traffic import Traffic, current
 from crawler.net.watchdog import Watchdog
 from crawler.policy import urls
+from crawler.request import Request, Timeouts
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})  # whatever the request was before a redirect
 _TYPED = frozenset({"POST", "PUT", "PATCH"})  # aiohttp invents a Content-Type for these without a body

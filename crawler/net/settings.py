@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crawler import __version__
-from crawler.model import Timeouts
 from crawler.net.resolver import Dns
+from crawler.request import Timeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import aiohttp
 
 from crawler.errors import TimedOut
-from crawler.model import Timeouts
+from crawler.request import Timeouts
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from crawler.model import Hop, Request
+from crawler.request import Hop, Request
 
 
 class MovedAway(Exception):

@@ -13,7 +13,6 @@ import aiohttp
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType
 
 from crawler.errors import BadStatus, ConnectFailed, ProtocolBroken, TaskError, TimedOut
-from crawler.model import Request, Timeouts
 from crawler.net.exchange import CURRENT
 from crawler.net.failures import NETWORK_ERRORS, before_answer
 from crawler.net.printable import printable
@@ -21,6 +20,7 @@ from crawler.net.redirects import Leg
 from crawler.net.sending import Sender, parsed
 from crawler.net.wire import requested_url
 from crawler.policy import retry_after, urls
+from crawler.request import Request, Timeouts
 
 NO_CODE = 1005  # RFC 6455 §7.4.1: a close frame without a code
 ABNORMAL = 1006  # and no close frame at all

@@ -5,10 +5,10 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from crawler.errors import TemplateFailed
-from crawler.model import Request
 from crawler.net.printable import printable
 from crawler.net.redirects import without_userinfo
 from crawler.policy import urls
+from crawler.request import Request
 
 
 def requested_url(request: Request) -> str:

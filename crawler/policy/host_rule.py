@@ -8,7 +8,8 @@ from typing import Any
 
 from msgspec import structs
 
-from crawler.model import Pairs, Request, RetryRule
+from crawler.model import RetryRule
+from crawler.request import Pairs, Request
 
 Changes = tuple[tuple[str, Any], ...]  # fields of a frozen dataclass and their new values
 

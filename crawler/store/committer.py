@@ -8,38 +8,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 
 from crawler.errors import StorageFailed
 from crawler.model import Saved
 from crawler.store.disk import start_writeback, storage_failed, sync_folder
-from crawler.store.files import Finalizing, Journal, Origin
-from crawler.store.folders import Folders, Where
+from crawler.store.files import Finalizing, Journal
+from crawler.store.folders import Folders
 from crawler.store.placing import place
+from crawler.store.ready import Ready
 from crawler.store.sink import Sink, SyncFailed
 from crawler.store.spares import descriptor_share
 
 # A batch holds a descriptor a file; 64 against 256 made no measurable difference on ext4.
 MAX_BATCH = 256
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Ready:
-    """A file whose bytes are all here and verified, on its way to its final name."""
-
-    where: Where
-    job: str
-    key: str
-    store: Callable[[int], Sink]  # in the folder of that descriptor: part file made, every byte written
-    replace: bool
-    mtime: float | None  # seconds since the epoch
-    origin: Origin
-    answer: Callable[[Saved | BaseException | None], None]  # on the loop; None: withdrawn in time
-    _gate: threading.Lock = field(default_factory=threading.Lock)
-
-    def pass_gate(self) -> bool:
-        """True for whoever comes first: the one who names the file, or the one who takes it back."""
-        return self._gate.acquire(blocking=False)
 
 
 class _Step:

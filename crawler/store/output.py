@@ -21,7 +21,7 @@ from crawler.store.folders import Folders
 from crawler.store.part import Part
 from crawler.store.recovery import recover
 from crawler.store.spares import descriptor_share
-from crawler.store.stream import Workshop
+from crawler.store.threaded import Workshop
 
 # Writers wait for the disk, not for each other; more than a few only queue there.
 WRITING_THREADS = 4

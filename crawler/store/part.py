@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 
 from crawler.model import Saved
-from crawler.store.committer import Committer, Ready
+from crawler.store.committer import Committer
 from crawler.store.files import NOWHERE, Origin
 from crawler.store.folders import Where
+from crawler.store.ready import Ready, named
 from crawler.store.sink import Piece
 from crawler.store.span import BLOCK, Span
-from crawler.store.stream import Stream, Workshop
+from crawler.store.stream import Stream
+from crawler.store.threaded import Workshop
 
 # A hop to a thread and back costs about 100 µs; hashing and writing costs 1.1 µs a KiB on tmpfs and
 # up to 1.9 on ext4. Less than this is therefore hashed and written directly, on the loop.
@@ -172,7 +173,8 @@ class Part:
             raise
         release, self._release = self._release, None
         assert release is not None
-        return await self._name_in_batch(replace, mtime, origin, release)
+        ready = self._ready(replace, mtime, origin)
+        return await named(ready, self._committer.submit, lambda _: self._stream.close(release))
 
     async def keep(self) -> None:
         """Close and leave the file for a later resume, which reaches up to the last checkpoint."""
@@ -204,32 +206,11 @@ class Part:
     async def _name_here(self, replace: bool, mtime: float | None, origin: Origin) -> Saved:
         if self._stream.pending > INLINE_BYTES:
             await self._stream.flush()
-        saved = self._committer.commit_now(self._ready(replace, mtime, origin, _nobody_waits))
+        saved = self._committer.commit_now(self._ready(replace, mtime, origin))
         self._close()
         return saved
 
-    async def _name_in_batch(
-        self, replace: bool, mtime: float | None, origin: Origin, release: Callable[[], None]
-    ) -> Saved:
-        """From here on the committer's thread has the file; it is closed when its answer comes."""
-        future: asyncio.Future[Saved] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(lambda _: self._stream.close(release))
-        ready = self._ready(replace, mtime, origin, lambda outcome: _answer(future, outcome))
-        self._committer.submit(ready)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            if not future.done() and not ready.pass_gate():
-                await asyncio.wait((future,))
-            raise
-
-    def _ready(
-        self,
-        replace: bool,
-        mtime: float | None,
-        origin: Origin,
-        answer: Callable[[Saved | BaseException | None], None],
-    ) -> Ready:
+    def _ready(self, replace: bool, mtime: float | None, origin: Origin) -> Ready:
         return Ready(
             where=self._stream.where,
             job=self._job,
@@ -238,7 +219,6 @@ class Part:
             replace=replace,
             mtime=mtime,
             origin=origin,
-            answer=answer,
         )
 
     def _close(self) -> None:
@@ -256,18 +236,3 @@ def _hash_pieces(algorithm: str, pieces: list[Piece]) -> str:
     for piece in pieces:
         hasher.update(piece)
     return hasher.hexdigest()
-
-
-def _answer(future: asyncio.Future[Saved], outcome: Saved | BaseException | None) -> None:
-    if future.done():
-        return
-    if outcome is None:
-        future.cancel()
-    elif isinstance(outcome, BaseException):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
-
-
-def _nobody_waits(_: Saved | BaseException | None) -> None:
-    """The answer of a file that is named before its ``finish`` returns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from crawler.store.stream import Stream
+from crawler.store.threaded import ThreadedFile
 
 # Many spans are open at once, so each holds less than a stream of its own would: up to two blocks.
 BLOCK = 256 * 1024
@@ -16,9 +16,9 @@ _MAX_PIECES = 1024
 class Span:
     """Implements ``SpanFile``. ``write`` and ``flush`` may be called by different tasks."""
 
-    def __init__(self, stream: Stream, start: int, block: int) -> None:
+    def __init__(self, file: ThreadedFile, start: int, block: int) -> None:
         """``block`` is how many bytes are joined for one write."""
-        self._stream = stream
+        self._file = file
         self._block = block
         self._written = self._begun = start
         self._pieces: list[bytes] = []
@@ -46,16 +46,16 @@ class Span:
     def _begin(self) -> None:
         if self._behind is not None or not self._pieces:
             return
-        sink = self._stream.made()
+        sink = self._file.made()
         at, size, pieces = self._begun, self._pending, self._pieces
-        self._behind = self._stream.begin_beside(sink.write_at, at, pieces, size=size)
+        self._behind = self._file.begin_beside(sink.write_at, at, pieces, size=size)
         self._begun, self._pending, self._pieces = at + size, 0, []
 
     async def _settle(self) -> None:
         behind = self._behind
         if behind is None:
             return
-        await self._stream.wait_for(behind)
+        await self._file.wait_for(behind)
         if self._behind is behind:
             self._behind = None
             self._written = self._begun

@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from aiofiles.threadpool import wrap
 
-from crawler.errors import StorageFailed
 from crawler.store.disk import storage_failed
-from crawler.store.folders import Folders, Where
+from crawler.store.folders import Where
 from crawler.store.lending import Lending
-from crawler.store.owning import create, reopen
-from crawler.store.sink import Piece, Sink, SyncFailed
+from crawler.store.sink import Piece, Sink
+from crawler.store.threaded import ThreadedFile, Workshop
 
-# How many bytes may pass between two looks at the space that is left.
-SPACE_CHECK_BYTES = 64 * 1024 * 1024
 # A slow server's single bytes are joined, or they would take 40 times their size in memory.
 _MAX_PIECES = 1024
 # Blocks that may wait for the writing thread. With one, network and disk take turns; three keep both at
@@ -28,61 +23,29 @@ _MAX_PIECES = 1024
 _MAX_BLOCKS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workshop:
-    """What all streams of one output root share; ``chunk_size`` in bytes."""
-
-    folders: Folders
-    pool: Executor
-    hasher_pool: Executor  # its work waits for nothing
-    chunk_size: int
-    durable: bool
-    refuse_full_disk: Callable[[], None]
-
-
-class Stream:
+class Stream(ThreadedFile):
     """The part file's content: what is in memory, what a thread is writing, and the sink it goes to.
 
-    The file is made when the first bytes leave memory. A failure is raised by whatever waits next,
-    and by everything after that.
+    The file is made when the first bytes leave memory.
     """
 
     def __init__(self, where: Where, shop: Workshop, algorithms: frozenset[str]) -> None:
-        self.where = where
-        self.sink: Sink | None = None
+        super().__init__(where, shop, algorithms)
         self.pieces: list[Piece] = []
         self.pending = 0  # bytes in ``pieces``
-        self._shop = shop
-        self._algorithms = algorithms
         self._file: Any = None  # aiofiles' face of the sink
-        self._behind: asyncio.Future[Any] | None = None
         self._blocks: deque[list[Piece]] = deque()  # full, waiting for the thread
         self._lending = Lending(shop.chunk_size)
         self._shorter = asyncio.Event()  # there is room among them again
-        self._beside: set[asyncio.Future[Any]] = set()  # what spans are writing
-        self._failed: StorageFailed | None = None
-        self._unchecked = 0
-
-    @property
-    def shown(self) -> str:
-        """The part file's whole path for messages."""
-        return f"{self.where.shown}.part"
 
     async def take_over(self, size: int, *, gaps: bool = False) -> None:
         """Continue the first ``size`` bytes of what an earlier attempt left, if they are there.
 
         ``gaps``: not all of them have been written, so nothing is cut off and nothing hashed yet.
         """
-        folders = self._shop.folders
-        with folders.held(self.where.folder, create=True) as folder:
-            try:
-                fd = folders.with_room(lambda: reopen(folder, self.where, size))
-            except OSError as error:
-                raise storage_failed(error, "opening", self.shown) from error
-        if fd is not None:
-            self.sink = self._sink(fd)
-            if not gaps:
-                await self.cut(size)
+        self.sink = self._reopen(size)
+        if self.sink is not None and not gaps:
+            await self.cut(size)
 
     async def append(self, data: bytes) -> None:
         """Keep the piece; queue full blocks for the writing thread, waiting only while too many are."""
@@ -147,11 +110,6 @@ class Stream:
             self._behind = asyncio.ensure_future(self._face(self.sink).truncate(size))
             await self.settled()
 
-    async def on_thread(self, work: Callable[..., Any], *args: Any) -> Any:
-        """Run what needs the sink for itself; its result."""
-        self._behind = asyncio.get_running_loop().run_in_executor(self._shop.pool, work, *args)
-        return await self.settled()
-
     def store(self, folder: int) -> Sink:
         """Everything into the file at once, on whatever thread this is; ``folder`` is its descriptor."""
         if self.sink is None:
@@ -163,84 +121,12 @@ class Stream:
                 raise storage_failed(error, "writing", self.shown) from error
         return self.sink
 
-    def made(self) -> Sink:
-        """The sink, its file made if need be."""
-        if self.sink is None:
-            with self._shop.folders.held(self.where.folder, create=True) as folder:
-                self.sink = self._make(folder)
-        return self.sink
-
-    async def settled(self) -> Any:
-        """Wait for the block under way. Raises its error as ``StorageFailed``, now and ever after."""
-        if self._failed is not None:
-            raise self._failed
-        if self._behind is None:
-            return None
-        await self.quiet()
-        behind, self._behind = self._behind, None
-        return self._outcome(behind)
-
-    def begin_beside(self, work: Callable[..., Any], *args: Any, size: int = 0) -> asyncio.Future[Any]:
-        """Run on a thread what may run next to others; ``size`` is how many bytes it will write."""
-        if self._failed is not None:
-            raise self._failed
-        self._watch_space(size)
-        future = asyncio.get_running_loop().run_in_executor(self._shop.pool, work, *args)
-        self._beside.add(future)
-        future.add_done_callback(self._over)
-        return future
-
-    async def wait_for(self, future: asyncio.Future[Any]) -> Any:
-        """The result of what ``begin_beside`` began. Raises its error as ``StorageFailed``."""
-        if not future.done():
-            await asyncio.wait((future,))
-        return self._outcome(future)
-
-    def _over(self, future: asyncio.Future[Any]) -> None:
-        self._beside.discard(future)
-        if not future.cancelled():
-            future.exception()  # seen: what nobody asks for any more is not worth a warning
-
-    def _outcome(self, future: asyncio.Future[Any]) -> Any:
-        try:
-            return future.result()
-        except SyncFailed as error:
-            self._failed = storage_failed(error, "syncing", self.shown)
-            self.unlink()
-            raise self._failed from error
-        except OSError as error:
-            self._failed = storage_failed(error, "writing", self.shown)
-            raise self._failed from error
-
-    async def quiet(self) -> None:
-        """Wait until no thread works on the file; ``asyncio.wait`` because it cancels nothing."""
-        while working := self._working():
-            await asyncio.wait(working)
-
-    def unlink(self) -> None:
-        """Remove the part file's name, if it still is ours. Raises ``StorageFailed``."""
-        if self.sink is None or self.sink.closed:
-            return
-        try:
-            with self._shop.folders.held(self.where.folder) as folder:
-                self.sink.unlink(folder, self.where.part)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise storage_failed(error, "removing", self.shown) from error
-
     def close(self, then: Callable[[], None]) -> None:
         """Close and call ``then``: at once, or as soon as the thread that works on the file is done."""
         if working := self._working():
             working.pop().add_done_callback(lambda _: self.close(then))
         else:
             self._let_go(then)
-
-    def _working(self) -> list[asyncio.Future[Any]]:
-        working = [future for future in self._beside if not future.done()]
-        if self._behind is not None and not self._behind.done():
-            working.append(self._behind)
-        return working
 
     def _let_go(self, then: Callable[[], None]) -> None:
         behind, self._behind = self._behind, None
@@ -283,15 +169,6 @@ class Stream:
             while True:
                 yield self._blocks.popleft()
 
-    def _sink(self, fd: int) -> Sink:
-        return Sink(fd, self._algorithms, eager=self._shop.durable, hasher_pool=self._shop.hasher_pool)
-
-    def _watch_space(self, size: int) -> None:
-        self._unchecked += size
-        if self._unchecked >= SPACE_CHECK_BYTES:
-            self._unchecked = 0
-            self._shop.refuse_full_disk()
-
     async def _make_way(self) -> None:
         while len(self._blocks) >= _MAX_BLOCKS and self._working():
             self._shorter.clear()
@@ -306,10 +183,3 @@ class Stream:
         if self._file is None:
             self._file = wrap(sink, executor=self._shop.pool)
         return self._file
-
-    def _make(self, folder: int) -> Sink:
-        try:
-            fd = self._shop.folders.with_room(lambda: create(folder, self.where))
-            return self._sink(fd)
-        except OSError as error:
-            raise storage_failed(error, "creating", self.shown) from error

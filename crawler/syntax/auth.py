@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
-from crawler.model import Auth
+from crawler.request import Auth
 from crawler.syntax.headers import header_value_problem
 from crawler.syntax.spec import Spec, TextField
 from crawler.syntax.template import text

@@ -18,7 +18,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from crawler.errors import TemplateFailed
-from crawler.model import RetryRule, Timeouts
+from crawler.model import RetryRule
+from crawler.request import Timeouts
 from crawler.syntax import units
 from crawler.syntax.auth import AuthSpec
 from crawler.syntax.headers import (

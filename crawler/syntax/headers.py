@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema
 
 from crawler.errors import TemplateFailed
-from crawler.model import Pairs
+from crawler.request import Pairs
 from crawler.syntax.spec import TEXT_SCHEMA, Checked, TextField, as_text_field
 from crawler.syntax.template import Text, text
 from crawler.syntax.words import shown

@@ -41,7 +41,7 @@ def test_a_thousand_hosts_with_64_open_files(tmp_path: Path, workers: int) -> No
 PROGRAM = """
 import asyncio, os, resource, sys, uvloop
 from pathlib import Path
-from crawler.model import Request
+from crawler.request import Request
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.policy import urls

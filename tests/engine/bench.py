@@ -17,12 +17,13 @@ from crawler.engine.jobs import JobTable
 from crawler.engine.local import Engine
 from crawler.events import Event, TaskFinished
 from crawler.job_types.base import Job, Misfit, Sources, Tools
-from crawler.model import Outcome, Request, Result, RetryRule, Row, Task, Timeouts
+from crawler.model import Outcome, Result, RetryRule, Row, Task
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.policy.hosts import HostRules
 from crawler.policy.rounds import Intent
 from crawler.report.gauges import Gauges
+from crawler.request import Request, Timeouts
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
 from crawler.store.records import RunRecord

@@ -14,7 +14,8 @@ from crawler.errors import BadStatus, TaskError
 from crawler.job_types.base import Job, Misfit
 from crawler.job_types.spec import JobSpec
 from crawler.job_types.table import JOB_TYPES
-from crawler.model import Outcome, Result, Task, Timeouts
+from crawler.model import Outcome, Result, Task
+from crawler.request import Timeouts
 from tests.job_types.bench import Bench, Sources, expand, job
 from tests.server import Server
 

@@ -7,7 +7,8 @@ import pytest
 
 from crawler.job_types.base import Misfit
 from crawler.job_types.table import JOB_TYPES
-from crawler.model import Auth, ErrorClass, Failure, Row, Task
+from crawler.model import ErrorClass, Failure, Row, Task
+from crawler.request import Auth
 from tests.job_types.bench import Sources, expand, job, task
 
 

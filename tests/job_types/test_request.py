@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from crawler.errors import BadStatus, TaskError, TooLarge, UnexpectedContent
-from crawler.model import BytesBody, Outcome
+from crawler.model import Outcome
+from crawler.request import BytesBody
 from tests.job_types.bench import Bench, job, remembered, task
 from tests.server import Server
 

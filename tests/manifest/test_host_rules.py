@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from crawler.config import load_config
-from crawler.model import Auth, Request, RetryRule, Timeouts
+from crawler.model import RetryRule
 from crawler.policy.limits import Limits
+from crawler.request import Auth, Request, Timeouts
 from tests.manifest.conftest import Desk
 
 JOB = "jobs: [{name: a, type: post, url: 'https://x/'}]"

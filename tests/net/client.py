@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from crawler.model import Hop, Request
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.net.transport import MovedAway
 from crawler.net.websocket import AiohttpWebSocket
 from crawler.policy import urls
+from crawler.request import Hop, Request
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from crawler.errors import (
     TaskError,
     Truncated,
 )
-from crawler.model import Request
 from crawler.policy import urls
+from crawler.request import Request
 from tests.net.client import Client, scripted
 from tests.server import Server, encoded_body, file_bytes
 

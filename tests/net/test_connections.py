@@ -9,8 +9,8 @@ import pytest
 from aiohttp.client_proto import ResponseHandler
 
 from crawler.errors import ConnectFailed, DnsFailed, TaskError
-from crawler.model import BytesBody
 from crawler.net.traffic import TRAFFIC, Traffic
+from crawler.request import BytesBody
 from tests.net.client import Client, scripted
 from tests.server import Server
 

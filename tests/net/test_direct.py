@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 from crawler.errors import TaskError, TimedOut, TooSlow, Truncated
-from crawler.model import Request, Timeouts
 from crawler.net.response import AiohttpResponse
 from crawler.net.traffic import TRAFFIC, Traffic
 from crawler.policy import urls
+from crawler.request import Request, Timeouts
 from tests.net.client import Client, scripted
 from tests.server import Server, file_bytes
 

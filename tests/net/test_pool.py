@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from crawler.errors import TimedOut
-from crawler.model import Timeouts
+from crawler.request import Timeouts
 from tests.net.client import Client, scripted
 from tests.server import Server
 

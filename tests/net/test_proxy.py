@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from crawler.errors import BlockedAddress, ConnectFailed
-from crawler.model import Auth
+from crawler.request import Auth
 from tests.net.client import Client, scripted
 from tests.net.test_tls import CA, context
 from tests.server import Server

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.errors import ConnectFailed, RedirectRefused
-from crawler.model import Auth, BytesBody, Hop, Request
 from crawler.net.redirects import Leg, next_leg
 from crawler.net.transport import MovedAway
 from crawler.policy import urls
+from crawler.request import Auth, BytesBody, Hop, Request
 from tests.net.client import Client
 from tests.server import Server
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.errors import TaskError, TemplateFailed
-from crawler.model import Auth, BytesBody, Request
 from crawler.net.transport import Transport
 from crawler.net.wire import requested_url
 from crawler.policy import urls
+from crawler.request import Auth, BytesBody, Request
 from tests.net.client import Client
 from tests.server import Server
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from crawler.errors import ConnectFailed, ProtocolBroken, TimedOut, Truncated
-from crawler.model import Request, Timeouts
 from crawler.policy import urls
+from crawler.request import Request, Timeouts
 from tests.net.client import Client, Fetched, scripted
 from tests.server import Server
 

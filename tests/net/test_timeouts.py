@@ -8,9 +8,9 @@ import socket
 import pytest
 
 from crawler.errors import TimedOut, TooSlow
-from crawler.model import BytesBody, Request, Timeouts
 from crawler.net.timeouts import client_timeout, left_of
 from crawler.policy import urls
+from crawler.request import BytesBody, Request, Timeouts
 from tests.net.client import Client, scripted
 from tests.server import Server
 

@@ -12,9 +12,9 @@ import pytest
 import trustme
 
 from crawler.errors import ConnectFailed, RedirectRefused, RunRefused, TlsFailed, Truncated
-from crawler.model import Auth
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
+from crawler.request import Auth
 from tests.net.client import Client, scripted
 from tests.server import Server
 

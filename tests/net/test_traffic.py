@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import TimedOut
-from crawler.model import BytesBody, FileBody, Request, Timeouts
 from crawler.net.traffic import LARGEST_PACED, TRAFFIC, Traffic
 from crawler.net.transport import MovedAway
 from crawler.policy import urls
+from crawler.request import BytesBody, FileBody, Request, Timeouts
 from tests.net.client import Client, scripted
 from tests.server import Server, file_bytes
 

@@ -15,17 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawler.errors import SourceChanged
-from crawler.model import (
-    Body,
-    BytesBody,
-    FileBody,
-    FormFileBody,
-    JsonBody,
-    MultipartBody,
-    Part,
-)
 from crawler.net.multipart import multipart
 from crawler.net.sources import InMemory
+from crawler.request import Body, BytesBody, FileBody, FormFileBody, JsonBody, MultipartBody, Part
 from tests.net.client import Client
 from tests.server import Received, Server, file_bytes
 

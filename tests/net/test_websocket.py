@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from crawler.errors import BadStatus, BlockedAddress, ConnectFailed, ProtocolBroken, TimedOut
-from crawler.model import Auth, Timeouts
+from crawler.request import Auth, Timeouts
 from tests.net.client import Client
 from tests.server import Server
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from crawler.model import Auth, Request, RetryRule, Timeouts
+from crawler.model import RetryRule
 from crawler.policy import hosts
 from crawler.policy.host_rule import HostRule
 from crawler.policy.hosts import HostRules
 from crawler.policy.limits import Limits
+from crawler.request import Auth, Request, Timeouts
 
 
 def table(*rules: HostRule) -> HostRules:

@@ -9,7 +9,8 @@ import pytest
 from pydantic import Field, ValidationError
 
 from crawler.errors import TemplateFailed
-from crawler.model import Auth, RetryRule, Timeouts
+from crawler.model import RetryRule
+from crawler.request import Auth, Timeouts
 from crawler.syntax.fields import (
     AuthSpec,
     ByteRate,

@@ -14,7 +14,7 @@ from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.crawling.spec import CrawlSpec
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.expand import Item, Requests, misfit, requestable
-from crawler.model import Auth, Request, Robots
+from crawler.model import Robots
 from crawler.net.redirects import CARRIED
 from crawler.policy import urls
 from crawler.policy.canonical import canonical
@@ -22,6 +22,7 @@ from crawler.policy.fingerprints import fingerprint
 from crawler.policy.layout import mirror_target
 from crawler.policy.names import safe_target
 from crawler.policy.robots import product_token
+from crawler.request import Auth, Request
 from crawler.syntax.template import text
 
 

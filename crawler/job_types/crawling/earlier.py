@@ -10,8 +10,9 @@ from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.placing import layout
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import validators
-from crawler.model import Known, Pairs
+from crawler.model import Known
 from crawler.policy.names import akin
+from crawler.request import Pairs
 from crawler.store.files import Files
 
 

@@ -19,7 +19,8 @@ from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
-from crawler.model import Outcome, Pairs, Result
+from crawler.model import Outcome, Result
+from crawler.request import Pairs
 
 MOST_BYTES = 50 * 1024 * 1024  # of a sitemap, packed and unpacked (sitemaps.org: 50 MiB)
 MOST_URLS = 50_000  # of one sitemap (sitemaps.org)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from crawler.model import Known, Pairs
+from crawler.model import Known
+from crawler.request import Pairs
 
 NOT_MODIFIED = 304
 

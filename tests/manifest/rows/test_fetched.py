@@ -12,8 +12,9 @@ from crawler.job_types.base import Fetch, Misfit
 from crawler.job_types.table import JOB_TYPES
 from crawler.manifest.plan import Plan
 from crawler.manifest.preview import Preview
-from crawler.model import Auth, Task
+from crawler.model import Task
 from crawler.policy.hosts import HostRules
+from crawler.request import Auth
 from tests.manifest.rows.reading import download, sources, told
 from tests.manifest.rows.samples import SHA
 

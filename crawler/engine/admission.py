@@ -1,0 +1,126 @@
+"""Where a task comes in: it gets a target of its own, and the ledger says what is left to do of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import repeat
+
+from msgspec import structs
+
+from crawler.engine.admitted import Admitted, Bench
+from crawler.engine.jobs import JobRun
+from crawler.engine.settle import Kept, Settler
+from crawler.job_types.base import Keeping, Misfit
+from crawler.job_types.saving import kept as unchanged
+from crawler.model import ErrorClass, Failure, Known, Outcome, Result, Task
+from crawler.policy.names import fold
+from crawler.policy.owning import with_own_target, without_secrets
+from crawler.policy.rounds import Standing, standing
+
+
+class Admission:
+    """Asks the ledger about each task that comes in; those that need no attempt are settled at once."""
+
+    def __init__(self, bench: Bench, settler: Settler) -> None:
+        self._bench = bench
+        self._settler = settler
+
+    def begin_job(self, run: JobRun) -> None:
+        """Ask the ledger, once, what it will have to be asked of each of the job's tasks."""
+        ledger, name = self._bench.ledger, run.job.name
+        run.remembered = ledger.remembers(name)
+        job_type = self._bench.types[run.job.type]
+        run.already = job_type.already if isinstance(job_type, Keeping) else None
+        run.reached = not self._bench.intent.retry_failed or ledger.reached(name)
+
+    def admit(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
+        """The tasks as they are to be attempted, without those that ended here and now."""
+        tasks = self._owned(run, items)
+        memories: Iterable[Known | None] = repeat(None)
+        if run.remembered and tasks:
+            memories = self._bench.ledger.find_all(run.job.name, [task.key for task in tasks])
+        left: list[Task] = []
+        kept: list[Kept] = []
+        for task, known in zip(tasks, memories, strict=False):
+            if (todo := self._judged(run, task, known, kept)) is not None:
+                left.append(todo)
+        if kept:
+            self._settler.keep(run, kept)
+        return left
+
+    def _judged(self, run: JobRun, task: Task, known: Known | None, kept: list[Kept]) -> Task | None:
+        """The task with what it may rely on; ``None`` if it ended, in ``kept`` if its file is good."""
+        match standing(known, self._bench.intent, job_reached=run.reached):
+            case Standing.DO:
+                return task if known is None else self._to_do(run, task, self._usable(task, known), kept)
+            case Standing.LEAVE:
+                run.open -= 1
+            case Standing.CARRY:
+                assert known is not None
+                has_file = task.target is not None or (run.site is not None and known.target is not None)
+                if has_file and not self._bench.files.is_intact(known):
+                    return structs.replace(task, known=self._usable(task, known))
+                assert known.outcome is not None
+                self._settler.deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
+            case Standing.UNANSWERED:
+                self._settler.settle(Admitted(task, run), unanswered(task))
+        return None
+
+    def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
+        if run.already is None or not run.already(task, known, self._bench.files):
+            return structs.replace(task, known=known)
+        if known.row is not None and known.url == task.url:
+            kept.append((task, known))
+        else:
+            self._settler.settle(Admitted(task, run), unchanged(task, known))
+        return None
+
+    def _usable(self, task: Task, known: Known) -> Known:
+        """What of the ledger's memory this run may rely on: with ``--force`` only that a file is ours.
+
+        The ledger holds URLs redacted, so they are compared so.
+        """
+        if known.url != task.url:
+            for request in (task.request, *task.mirrors):
+                if known.url == self._bench.redact(request.url):
+                    known = structs.replace(known, url=request.url)
+                    break
+        if not self._bench.intent.force:
+            return known
+        return structs.replace(known, size=None, etag=None, last_modified=None, checkpoint=None)
+
+    def _owned(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
+        """The tasks, each with a target that is its own; without those that ended, for there is none."""
+        bench, tasks = self._bench, []
+        for item in items:
+            if isinstance(item, Task):
+                tasks.append(without_secrets(item, bench.redact))
+            elif run.cut is None:
+                self._settler.settle_misfit(run, item)
+            else:
+                run.open -= 1  # the run that goes on will come to it
+        wanted = [
+            (fold(task.target), task.job, str(task.ordinal), task.target)
+            for task in tasks
+            if task.target is not None
+        ]
+        if bench.ledger.claim_targets(wanted):
+            return tasks
+        return [mine for task in tasks if (mine := self._apart(run, task)) is not None]
+
+    def _apart(self, run: JobRun, task: Task) -> Task | None:
+        task, twice = with_own_target(task, self._bench.ledger.claim_target)
+        if twice is None:
+            return task
+        self._settler.settle(Admitted(task, run), Result(outcome=Outcome.FAILED, failure=twice))
+        return None
+
+
+def unanswered(task: Task) -> Result:
+    """A request of an earlier, broken-off run of this round whose answer was never recorded."""
+    message = (
+        f"an earlier run was broken off after it began to send this {task.request.method}; whether the "
+        "server acted on it is unknown, so it is not sent again"
+    )
+    failure = Failure(kind=ErrorClass.CONNECT, message=message, retryable=False, sent=True)
+    return Result(outcome=Outcome.UNKNOWN, failure=failure)

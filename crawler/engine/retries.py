@@ -1,0 +1,89 @@
+"""What becomes of a task once an attempt has ended: on to another host, again later, or settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from crawler.engine.admitted import Admitted, Bench
+from crawler.engine.attempt import Moved
+from crawler.engine.intake import Intake
+from crawler.engine.mirrors import Mirrors
+from crawler.engine.settle import Settler
+from crawler.events import TaskRetried
+from crawler.model import ErrorClass, Outcome, Result
+from crawler.policy import retry
+from crawler.policy.frontier import Frontier
+
+
+class Retries:
+    """Asks the task's rule, or its mirrors, whether it is tried again and when.
+
+    ``fail_storage`` is called with what a disk that refuses said.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        frontier: Frontier[Admitted],
+        intake: Intake,
+        settler: Settler,
+        mirrors: Mirrors,
+        fail_storage: Callable[[str], None],
+    ) -> None:
+        self._bench = bench
+        self._frontier = frontier
+        self._intake = intake
+        self._settler = settler
+        self._mirrors = mirrors
+        self._fail_storage = fail_storage
+
+    def dispose(self, admitted: Admitted, ended: Result | Moved) -> None:
+        """Back to the frontier, or settled."""
+        if isinstance(ended, Moved):
+            admitted.follow(ended)
+            self._intake.admit(admitted, first=True)
+            return
+        failure, task = ended.failure, admitted.task
+        if failure is None:
+            self._mirrors.served(admitted, ended, self._bench.monotonic() - admitted.began)
+        elif ended.outcome is Outcome.FAILED:
+            chance = self._bench.random()
+            if admitted.sources is not None:
+                delay, ended = self._mirrors.failed(admitted, ended, chance)
+            else:
+                delay = retry.delay(
+                    failure,
+                    attempts=admitted.attempts,
+                    rule=task.retry,
+                    idempotent=task.request.idempotent,
+                    chance=chance,
+                )
+            if delay is not None:
+                self._retry(admitted, ended, delay)
+                return
+        if failure is not None and failure.kind is ErrorClass.STORAGE:
+            self._fail_storage(failure.message)
+        self._intake.settle(admitted, ended)
+
+    def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:
+        assert ended.failure is not None
+        task, now = admitted.task, self._bench.monotonic()
+        if not task.request.idempotent:
+            self._bench.ledger.not_sending(task.job, task.key)
+        admitted.begin_again(self._settler.progress(task))
+        if self._frontier.add(admitted, now=now, not_before=now + delay) is not None:
+            self._intake.settle(admitted, ended)  # its host is given up; its own failure says more than that
+            return
+        self._bench.emit(
+            TaskRetried(
+                time=self._bench.wall(),
+                job=task.job,
+                task=task.key,
+                url=task.url,
+                attempt=admitted.attempts,
+                delay=delay,
+                kind=ended.failure.kind,
+                message=ended.failure.message,
+                status=ended.failure.status,
+            )
+        )
