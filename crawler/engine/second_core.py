@@ -22,6 +22,7 @@ WORTH_IT = 2
 # Pieces of work that may wait for the child; beyond that this core helps, which costs its other work more
 # than waiting costs these.
 MOST_WAITING = 32
+MOST_WAITING_BYTES = 8 * 1024 * 1024  # held twice, here and on their way
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.second_core_child import main; main()"
 
 
@@ -37,7 +38,7 @@ class SecondCore:
     def ready(self) -> bool:
         """Whether ``run`` would have its work done elsewhere; to be asked before each piece of work."""
         if self._child is not None:
-            return self._child.up and self._child.waiting < MOST_WAITING
+            return self._child.has_room
         self._asked += 1
         if self._asked == WORTH_IT and self._possible:
             self._starting = asyncio.create_task(self._start())
@@ -82,7 +83,8 @@ class _Child(asyncio.SubprocessProtocol):
     def __init__(self) -> None:
         self.up = False  # it is there and has said so
         self._transport: asyncio.SubprocessTransport | None = None
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[Any], int]] = {}  # and how many bytes it was asked
+        self._size = 0  # of all that waits, in bytes
         self._taught: dict[int, tuple[int, Callable[..., Any]]] = {}  # by id; held, so that it stays the same
         self._number = 0
         self._answers = bytearray()
@@ -94,9 +96,9 @@ class _Child(asyncio.SubprocessProtocol):
         return self
 
     @property
-    def waiting(self) -> int:
-        """How many pieces of work it has not answered yet."""
-        return len(self._waiting)
+    def has_room(self) -> bool:
+        """Whether it is there, and not too much of what it was asked waits for an answer."""
+        return self.up and len(self._waiting) < MOST_WAITING and self._size < MOST_WAITING_BYTES
 
     async def ask(self, work: Callable[..., Any], arguments: tuple[object, ...]) -> Any:
         """Have it done. Raises ``ChildLost``, or what the work raises."""
@@ -109,7 +111,9 @@ class _Child(asyncio.SubprocessProtocol):
             self._taught[id(work)] = place, work
         asked = pickle.dumps((place, new, arguments), pickle.HIGHEST_PROTOCOL)
         self._number += 1
-        waiter = self._waiting[self._number] = asyncio.get_running_loop().create_future()
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting[self._number] = waiter, len(asked)
+        self._size += len(asked)
         pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
         pipe.write(FRAME.pack(self._number, len(asked)) + asked)
         return await waiter
@@ -146,7 +150,8 @@ class _Child(asyncio.SubprocessProtocol):
         if not number:
             self.up = True
             return
-        waiter = self._waiting.pop(number)
+        waiter, size = self._waiting.pop(number)
+        self._size -= size
         if waiter.done():  # whoever asked was cancelled
             return
         raised, value = pickle.loads(answer)
@@ -157,7 +162,7 @@ class _Child(asyncio.SubprocessProtocol):
 
     def _lose(self) -> None:
         self.up = False
-        for waiter in self._waiting.values():
+        for waiter, _ in self._waiting.values():
             if not waiter.done():
                 waiter.set_exception(ChildLost())
         self._waiting.clear()

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from crawler.engine.second_core import WORTH_IT, SecondCore
+from crawler.engine.second_core import MOST_WAITING, MOST_WAITING_BYTES, WORTH_IT, SecondCore
 
 
 @asynccontextmanager
@@ -91,6 +91,19 @@ async def test_whoever_gives_up_waiting_leaves_the_others_their_answers() -> Non
         with suppress(asyncio.CancelledError):
             await slow
         assert await aside.run(operator.add, 1, 2) == 3
+
+
+@pytest.mark.parametrize(("pieces", "size"), [(MOST_WAITING, 1), (1, MOST_WAITING_BYTES)])
+async def test_what_waits_for_the_child_is_bounded(pieces: int, size: int) -> None:
+    async with second_core() as aside:
+        waiting = [asyncio.create_task(aside.run(time.sleep, 0.1))]
+        await asyncio.sleep(0)
+        assert aside.ready()
+        waiting += [asyncio.create_task(aside.run(len, bytes(size))) for _ in range(pieces)]
+        await asyncio.sleep(0)
+        assert not aside.ready()
+        assert await asyncio.gather(*waiting) == [None] + [size] * pieces
+        assert aside.ready()
 
 
 async def test_without_another_core_there_is_never_a_child() -> None:
