@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from crawler import __version__
+from crawler.archives import Archives
+from crawler.closing import Closing
 from crawler.config import Config
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobTable
 from crawler.engine.local import Engine
 from crawler.engine.recovery import Intents, recover
 from crawler.errors import StorageFailed
-from crawler.events import RunFinished, RunStarted, RunStopping, Warned
+from crawler.events import RunStarted, RunStopping, Warned
 from crawler.job_types.table import JOB_TYPES
 from crawler.listeners import Listeners
 from crawler.manifest.manifest import Manifest
@@ -33,17 +32,12 @@ from crawler.net.settings import TransportSettings
 from crawler.options import Options
 from crawler.policy.redact import Redactor
 from crawler.policy.rounds import Intent
-from crawler.report import json_report, progress
-from crawler.report.exit_code import Ending, Verdict, decide
+from crawler.report import progress
 from crawler.report.gauges import Gauges
 from crawler.report.json_report import Report
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
-from crawler.store.records import RunInfo, RunRecord
-
-if TYPE_CHECKING:
-    from crawler.job_types.crawling.rules import WarcRules
-    from crawler.store.warc.archive import Archive
+from crawler.store.records import RunInfo
 
 
 class Session:
@@ -140,7 +134,7 @@ class Session:
             await self._work()
         finally:
             shown.close()
-        return await self._finish(signal_received())
+        return await self._closing().finish(signal_received())
 
     async def _work(self) -> None:
         options = self._options
@@ -172,81 +166,20 @@ class Session:
             return sum(run.counts.tasks + run.open for run in runs)
         return None
 
-    async def _finish(self, received: int | None) -> Report:
-        number = signal.SIGTERM if received == signal.SIGHUP else received
-        verdict = self._verdict(number, self._engine.storage_failed)
-        try:
-            await self._close_books(verdict)
-        except StorageFailed as error:
-            verdict = self._verdict(number, str(error))
-        finished, report = self._conclude(verdict)
-        if self._options.report is not None:
-            try:
-                json_report.write(report, str(self._options.report))
-            except StorageFailed as error:
-                finished, report = self._conclude(self._verdict(number, str(error)))
-        self._listeners.emit(finished)
-        return report
-
-    def _verdict(self, number: int | None, storage: str | None) -> Verdict:
-        ending = Ending(
-            bug=self._bug, storage=storage, signal=number, budget=self._budget or self._engine.budget
+    def _closing(self) -> Closing:
+        return Closing(
+            run_id=self._run_id,
+            report=self._options.report,
+            bug=self._bug,
+            budget=self._budget,
+            table=self._table,
+            engine=self._engine,
+            transport=self._transport,
+            ledger=self._ledger,
+            tally=self._listeners.tally,
+            emit=self._listeners.emit,
+            redactor=self._redactor,
         )
-        tally = self._listeners.tally
-        return decide(tally.total.tasks, tally.causes, ending)
-
-    def _conclude(self, verdict: Verdict) -> tuple[RunFinished, Report]:
-        finished = RunFinished(
-            time=time.time(), run_id=self._run_id, exit_code=verdict.code, reason=verdict.reason
-        )
-        return finished, json_report.build(self._listeners.tally, finished, self._redactor)
-
-    async def _close_books(self, verdict: Verdict) -> None:
-        await self._transport.close()
-        await self._ledger.finish(
-            RunRecord(
-                run_id=self._run_id,
-                finished=time.time(),
-                exit_code=verdict.code,
-                complete=self._table.ended and self._engine.stopping is None and self._engine.budget is None,
-                totals=self._listeners.tally.total,
-            )
-        )
-        await self._ledger.close()
-
-    async def _open_archive(self, rules: WarcRules) -> Archive:
-        """The WARC files of one job, below the output root."""
-        from crawler.store.warc.archive import Archive  # few crawls write one
-        from crawler.store.warc.exchange import Provenance
-
-        config = self._config
-        archive = await Archive.open(
-            config.output_root,
-            rules.folder,
-            rules.name,
-            about=Provenance(
-                software=f"crawler/{__version__}",
-                manifest=self._manifest.name,
-                run_id=self._run_id,
-                robots="obey" if rules.robots else "ignore",
-                operator=rules.operator,
-            ),
-            durability=config.durability,
-            max_bytes=rules.max_bytes,
-            min_free_disk=config.min_free_disk,
-            redact=self._archived_header,
-        )
-        for each in archive.recovered:
-            message = f"{each.name}: an earlier run left it open; it was closed with what is whole of it"
-            self._listeners.emit(Warned(time=time.time(), message=message))
-        return archive
-
-    def _archived_header(self, name: bytes, value: bytes) -> bytes:
-        """A request header as an archive may show it."""
-        from crawler.store.warc.exchange import hide_credentials
-
-        text = hide_credentials(name, value).decode("latin-1")
-        return self._redactor.text(text).encode("latin-1", "replace")
 
     def _transport_settings(self) -> TransportSettings:
         config = self._config
@@ -264,6 +197,8 @@ class Session:
         )
 
     def _bench(self, intent: Intent, info: RunInfo) -> Bench:
+        emit, manifest = self._listeners.emit, self._manifest.name
+        archives = Archives(self._config, manifest, self._run_id, self._redactor, emit)
         return Bench(
             run_id=self._run_id,
             types=JOB_TYPES,
@@ -276,7 +211,7 @@ class Session:
             files=self._files,
             ledger=self._ledger,
             gauges=self._gauges,
-            emit=self._listeners.emit,
+            emit=emit,
             redact=self._redactor.text,
             conceals=self._redactor.holds,
             hosts=self._manifest.host_rules(self._config.connections.per_host),
@@ -289,7 +224,7 @@ class Session:
             intent=intent,
             bandwidth=self._config.bandwidth,
             budget=self._manifest.budget,
-            open_archive=self._open_archive,
+            open_archive=archives.open,
             tells_each=self._options.events is not None,
             idle=info.idle,
             continues=info.continues,

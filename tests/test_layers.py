@@ -20,6 +20,8 @@ LEVELS = {
     "cli": 13,
     "app": 12,
     "session": 11,
+    "archives": 10,
+    "closing": 10,
     "listeners": 10,
     "options": 9,
     "signals": 10,

@@ -12,7 +12,8 @@ from crawler.engine.attempt import Moved
 from crawler.engine.jobs import JobRun
 from crawler.events import Event
 from crawler.job_types import base
-from crawler.job_types.base import Gauge, JobType
+from crawler.job_types.base import JobType
+from crawler.job_types.tools import Gauge
 from crawler.model import Checkpoint, Known, Task
 from crawler.net.transport import Transport
 from crawler.policy import urls

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from crawler.errors import StorageFailed, TaskError
-from crawler.job_types.base import Tools
+from crawler.job_types.tools import Tools
 from crawler.model import ErrorClass, Failure, Outcome, Result, Task
 from crawler.net.transport import MovedAway
 from crawler.policy import retry

@@ -6,7 +6,8 @@ from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobRun
 from crawler.engine.settle import Settler
 from crawler.errors import StorageFailed, TaskError
-from crawler.job_types.base import Growing, Tools
+from crawler.job_types.base import Growing
+from crawler.job_types.tools import Tools
 from crawler.model import Checkpoint
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from crawler.engine.admitted import Admitted
 from crawler.engine.jobs import JobRun
-from crawler.job_types.base import Tools
+from crawler.job_types.tools import Tools
 from crawler.model import Result, Task
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from crawler.engine.errands import Errand, Errands
 from crawler.engine.jobs import JobRun
 from crawler.job_types import reading
-from crawler.job_types.base import Fetch, Misfit, Tools
+from crawler.job_types.base import Fetch, Misfit
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result, Task
 from crawler.policy import urls
 from crawler.store.spool import Spool

@@ -21,7 +21,7 @@ from crawler.engine.second_core import SecondCore, cores
 from crawler.engine.settle import Settler
 from crawler.engine.working import Working, end_all
 from crawler.events import RunStopping
-from crawler.job_types.base import Tools
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result
 from crawler.net.traffic import TRAFFIC, Traffic
 

@@ -13,7 +13,7 @@ from crawler.engine.admitted import Admitted
 from crawler.engine.errands import Errand, Errands
 from crawler.errors import RedirectRefused
 from crawler.job_types import reading
-from crawler.job_types.base import Tools
+from crawler.job_types.tools import Tools
 from crawler.model import ErrorClass, Failure, Outcome, Result, Robots, Task
 from crawler.policy import urls
 from crawler.policy.hosts import HostRules

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from crawler.errors import StorageFailed
 from crawler.job_types import reading
-from crawler.job_types.base import Tools
 from crawler.job_types.expect import LARGEST_IN_MEMORY, Expectation
 from crawler.job_types.saving import finish
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result, Task
 from crawler.net.transport import Response
 

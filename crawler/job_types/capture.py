@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from crawler.errors import ConnectFailed, ProtocolBroken, TimedOut
 from crawler.job_types import match
-from crawler.job_types.base import Gauge
+from crawler.job_types.tools import Gauge
 from crawler.net.transport import WebSocket, WebSocketMessage
 from crawler.request import Timeouts
 

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from crawler import __version__
 from crawler.crawled import Use
-from crawler.job_types.base import Job, Misfit, Site, Sources, Tools
+from crawler.job_types.base import Job, Misfit, Sources
 from crawler.job_types.crawling.converting import Converter, write_extracted
 from crawler.job_types.crawling.crawling import Crawling
 from crawler.job_types.crawling.following import Following
@@ -17,6 +17,7 @@ from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.crawling.spec import CrawlSpec
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.visit import Visit
+from crawler.job_types.tools import Site, Tools
 from crawler.model import Result, Task
 from crawler.policy.scope import Scope
 from crawler.request import Timeouts

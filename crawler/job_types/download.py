@@ -11,12 +11,13 @@ from msgspec import structs
 from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
-from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.columns import own_of
 from crawler.job_types.digests import Checksum, parse_checksum
 from crawler.job_types.elsewhere import elsewhere, mirrors
 from crawler.job_types.expand import Item, Requests, expand, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
+from crawler.job_types.expect_spec import HeadExpectSpec
 from crawler.job_types.fetch import fetch
 from crawler.job_types.prepare import Values, prepare
 from crawler.job_types.ranges import Segments
@@ -24,13 +25,13 @@ from crawler.job_types.saving import kept, refuse_foreign
 from crawler.job_types.spec import (
     ChecksumOrSumsField,
     DownloadRowsSpec,
-    HeadExpectSpec,
     JobSpec,
     OneOrMany,
     ShortSpec,
     SumsSpec,
 )
 from crawler.job_types.sums import listed_checksum
+from crawler.job_types.tools import Tools
 from crawler.model import Known, Result, Row, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target

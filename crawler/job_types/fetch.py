@@ -12,11 +12,11 @@ from msgspec import structs
 
 from crawler.errors import ProtocolBroken, StorageFailed, TaskError
 from crawler.job_types import ranges, reading, refresh, resume
-from crawler.job_types.base import Tools
 from crawler.job_types.one_stream import OneStream
 from crawler.job_types.ranges import Gap
 from crawler.job_types.saving import finish, kept
 from crawler.job_types.segments import OtherVersion, Segments, range_header
+from crawler.job_types.tools import Tools
 from crawler.job_types.verifying import verify
 from crawler.model import Checkpoint, Result
 from crawler.net.transport import MovedAway, Response

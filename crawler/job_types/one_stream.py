@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from crawler.errors import Truncated
 from crawler.job_types import reading
-from crawler.job_types.base import Tools
+from crawler.job_types.tools import Tools
 from crawler.model import Checkpoint
 from crawler.net.transport import Response
 from crawler.store.files import PartFile

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from crawler.errors import BadStatus, TooLarge, UnexpectedContent
-from crawler.job_types.base import Gauge
+from crawler.job_types.tools import Gauge
 from crawler.net.transport import Response
 from crawler.policy import retry_after
 

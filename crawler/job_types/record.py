@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from crawler.errors import ConnectFailed, ProtocolBroken, StorageFailed, TimedOut
-from crawler.job_types.base import Tools
 from crawler.job_types.capture import Listener, Tally, line, message_line
 from crawler.job_types.reading import CHECKPOINT_BYTES, CHECKPOINT_SECONDS
 from crawler.job_types.resume import nothing, version_url
 from crawler.job_types.saving import finish
+from crawler.job_types.tools import Tools
 from crawler.model import Checkpoint, Outcome, Result
 from crawler.net.transport import WebSocket
 from crawler.store.files import PartFile

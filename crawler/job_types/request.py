@@ -9,14 +9,16 @@ from pydantic import Field, model_validator
 
 from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
-from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import BodySpec, body_maker
 from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
+from crawler.job_types.expect_spec import ExpectSpec
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
-from crawler.job_types.spec import ExpectSpec, JobSpec, RowsSpec
+from crawler.job_types.spec import JobSpec, RowsSpec
+from crawler.job_types.tools import Tools
 from crawler.model import Result, Row, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target

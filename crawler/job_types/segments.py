@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from crawler.errors import StorageFailed, TaskError, Truncated
 from crawler.job_types import ranges, reading, resume
-from crawler.job_types.base import Tools
 from crawler.job_types.ranges import Gap
+from crawler.job_types.tools import Tools
 from crawler.model import Checkpoint
 from crawler.net.transport import MovedAway, Response
 from crawler.request import Pairs

@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from crawler.errors import IntegrityFailed, TaskError
 from crawler.job_types import reading
-from crawler.job_types.base import Tools
 from crawler.job_types.digests import ALGORITHMS, Checksum
 from crawler.job_types.expect import LARGEST_IN_MEMORY
+from crawler.job_types.tools import Tools
 from crawler.net.transport import MovedAway
 from crawler.policy import urls
 from crawler.request import Hop, Request

@@ -14,15 +14,17 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import SourceChanged, TemplateFailed
 from crawler.job_types.answer import answer
-from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import guessed_type
 from crawler.job_types.expand import Item, Requests, expand
 from crawler.job_types.expect import Expectation
+from crawler.job_types.expect_spec import ExpectSpec
 from crawler.job_types.globs import check_glob, matches
 from crawler.job_types.prepare import Values
 from crawler.job_types.request import IDEMPOTENT
 from crawler.job_types.saving import refuse_foreign
-from crawler.job_types.spec import ExpectSpec, JobSpec, OneOrMany
+from crawler.job_types.spec import JobSpec, OneOrMany
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target

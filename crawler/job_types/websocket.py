@@ -10,14 +10,16 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import TemplateFailed
-from crawler.job_types.base import Fetch, Job, Misfit, Sources, Tools
+from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import Base64Field, from_base64
 from crawler.job_types.capture import LARGEST_MESSAGE, Until
 from crawler.job_types.expand import Item, Requests, expand, from_list
+from crawler.job_types.expect_spec import PatternField
 from crawler.job_types.prepare import Values
 from crawler.job_types.record import Record
 from crawler.job_types.saving import refuse_foreign
-from crawler.job_types.spec import JobSpec, OneOrMany, PatternField, ShortSpec
+from crawler.job_types.spec import JobSpec, OneOrMany, ShortSpec
+from crawler.job_types.tools import Tools
 from crawler.model import Result, RetryRule, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target

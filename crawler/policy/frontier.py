@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 from crawler.policy.heard import GivenUp, Heard, HostMemory, Kind, Paused
 from crawler.policy.pacing import NEVER
+from crawler.policy.rotation import Rotation
 from crawler.policy.slot import Slot
 from crawler.policy.slots import Rules, Slots
 
@@ -56,8 +55,7 @@ class Frontier(Generic[W]):
     ) -> None:
         self._chance = chance
         self._slots: Slots[W] = Slots(rules, remembered)
-        self._rotation: deque[Slot[W]] = deque()  # those of which a task may start now
-        self._sleeping: list[tuple[float, int, Slot[W]]] = []  # those whose time is still to come
+        self._rotation: Rotation[W] = Rotation()
         self._sequence = 0
         self._waiting = 0
         self._now = NEVER  # the last time that was told
@@ -82,25 +80,27 @@ class Frontier(Generic[W]):
         else:
             slot.line.push(task)
         self._waiting += 1
-        self._list(slot)
+        self._rotation.enter(slot, now)
         return None
 
     def take(self, now: float) -> W | None:
         """The next task that may start at ``now``, active from here until ``release`` or ``put_back``."""
         self._now = now
-        self._wake(now)
+        rotation = self._rotation
+        rotation.wake(now)
         self._slots.pass_time(now)
-        while self._rotation:
-            slot = self._rotation.popleft()
+        ready = rotation.ready
+        while ready:
+            slot = ready.popleft()
             slot.listed = False
             at = slot.next_at()
             if at is not None and at <= now:
                 slot.active += 1
                 self._waiting -= 1
                 task = slot.line.pop(now)
-                self._list(slot)
+                rotation.enter(slot, now)
                 return task
-            self._list(slot)
+            rotation.enter(slot, now)
         return None
 
     def begin(self, task: W, now: float) -> bool:
@@ -114,13 +114,13 @@ class Frontier(Generic[W]):
             return False
         if slot.pace is not None:
             self._slots.note(slot)
-            self._list(slot)
+            self._rotation.enter(slot, now)
         return True
 
     @property
     def startable(self) -> bool:
         """Whether a task may start now, without waiting for time or for another's end."""
-        return bool(self._rotation)
+        return bool(self._rotation.ready)
 
     def timed(self, task: W) -> bool:
         """Whether requests of an active task are to be told by ``sent``: its host has a delay or a rate."""
@@ -142,7 +142,7 @@ class Frontier(Generic[W]):
         self._sequence += 1
         slot.line.push_first(task, NEVER, self._sequence - _PUT_BACK)
         self._waiting += 1
-        self._list(slot)
+        self._rotation.enter(slot, self._now)
         return None
 
     def sent(self, task: W, now: float) -> None:
@@ -151,7 +151,7 @@ class Frontier(Generic[W]):
         slot = self._slots.find(task.slot)
         if slot is not None and slot.pace is not None:
             slot.sent(task, now, self._chance())
-            self._list(slot)
+            self._rotation.enter(slot, now)
 
     def release(self, task: W, now: float) -> None:
         """An attempt that had begun needs its host no longer."""
@@ -173,7 +173,7 @@ class Frontier(Generic[W]):
         slot = self._slots.of(task.slot)
         slot.active -= count
         slot.under_way -= count
-        self._list(slot)
+        self._rotation.enter(slot, self._now)
 
     def report(self, task: W, heard: Heard, now: float) -> Paused | GivenUp | None:
         """Take in what an attempt showed of its host, before or after ``release``; what follows from it.
@@ -226,39 +226,15 @@ class Frontier(Generic[W]):
 
     def wakes_at(self) -> float | None:
         """After ``take`` gave nothing: when time alone may let a task start; ``None`` if only events can."""
-        while self._sleeping and self._sleeping[0][0] != self._sleeping[0][2].wakes:
-            heapq.heappop(self._sleeping)
-        return self._sleeping[0][0] if self._sleeping else None
+        return self._rotation.wakes_at()
 
     def memories(self, now: float) -> Iterator[HostMemory]:
         """What to keep of each slot that has changed since the last call; also that it is neutral again."""
         return self._slots.memories(now)
 
-    def _list(self, slot: Slot[W]) -> None:
-        """Let the slot have its turn: now, or when its time has come; else an event will bring it here."""
-        if slot.listed:
-            return
-        at = slot.next_at()
-        if at is None:
-            return
-        if at <= self._now:
-            slot.listed = True
-            self._rotation.append(slot)
-        elif slot.wakes is None or at < slot.wakes:
-            slot.wakes = at
-            self._sequence += 1
-            heapq.heappush(self._sleeping, (at, self._sequence, slot))
-
-    def _wake(self, now: float) -> None:
-        while self._sleeping and self._sleeping[0][0] <= now:
-            at, _, slot = heapq.heappop(self._sleeping)
-            if at == slot.wakes:
-                slot.wakes = None
-                self._list(slot)
-
     def _settle(self, slot: Slot[W]) -> None:
         """After a task has left: the next one's turn, or rest, or oblivion."""
         if not slot.idle:
-            self._list(slot)
+            self._rotation.enter(slot, self._now)
         else:
             self._slots.rest(slot, self._now)

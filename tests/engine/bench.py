@@ -16,7 +16,8 @@ from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobTable
 from crawler.engine.local import Engine
 from crawler.events import Event, TaskFinished
-from crawler.job_types.base import Job, Misfit, Sources, Tools
+from crawler.job_types.base import Job, Misfit, Sources
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result, RetryRule, Row, Task
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings

@@ -10,7 +10,8 @@ from msgspec import structs
 
 from crawler.errors import BadStatus, ConnectFailed
 from crawler.events import HostGivenUp, HostPaused
-from crawler.job_types.base import Job, Tools
+from crawler.job_types.base import Job
+from crawler.job_types.tools import Tools
 from crawler.model import ErrorClass, Outcome, Result, Robots, Task, When
 from crawler.request import Request
 from tests.engine.bench import Run, fine, job, running, task

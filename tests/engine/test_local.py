@@ -11,7 +11,8 @@ import pytest
 from crawler.engine import intake, settle, working
 from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
 from crawler.events import JobFinished, TaskRetried
-from crawler.job_types.base import READ_AHEAD, Job, Misfit, Tools
+from crawler.job_types.base import READ_AHEAD, Job, Misfit
+from crawler.job_types.tools import Tools
 from crawler.model import ErrorClass, Failure, Outcome, Result, Task, When
 from crawler.net.transport import MovedAway
 from crawler.request import Hop

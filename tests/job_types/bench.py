@@ -9,8 +9,9 @@ from typing import Any
 
 from msgspec import structs
 
-from crawler.job_types.base import Fetch, Job, JobType, Misfit, Site, Tools
+from crawler.job_types.base import Fetch, Job, JobType, Misfit
 from crawler.job_types.table import JOB_TYPES
+from crawler.job_types.tools import Site, Tools
 from crawler.model import Checkpoint, Known, Outcome, Result, Row, Task
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.store.output import OutputRoot

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from crawler.job_types.base import Gauge as GaugeProtocol
+from crawler.job_types.tools import Gauge as GaugeProtocol
 from crawler.report.gauges import Gauges
 
 

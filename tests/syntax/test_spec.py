@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crawler.config import Config
-from crawler.job_types.spec import ExpectSpec
+from crawler.job_types.expect_spec import ExpectSpec
 from crawler.job_types.table import JOB_TYPES
 from crawler.manifest.schema import HeadSpec
 from crawler.syntax.spec import Spec

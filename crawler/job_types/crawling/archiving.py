@@ -6,9 +6,9 @@ import time
 
 import msgspec
 
-from crawler.job_types.base import Site, Tools
 from crawler.job_types.crawling.content import Content
 from crawler.job_types.crawling.task import CrawlTask
+from crawler.job_types.tools import Site, Tools
 from crawler.net.transport import Response
 from crawler.store.warc.exchange import ArchivedExchange, BodyFile, Capture
 

@@ -8,7 +8,7 @@ import tempfile
 from typing import IO
 
 from crawler.errors import StorageFailed, TooLarge
-from crawler.job_types.base import Gauge
+from crawler.job_types.tools import Gauge
 from crawler.net.transport import Response
 from crawler.store.files import PartFile
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from crawler.crawled import Page
 from crawler.errors import TargetExists
-from crawler.job_types.base import Job, Site, Tools
+from crawler.job_types.base import Job
 from crawler.job_types.crawling.documents import PARSED_AT_ONCE
 from crawler.job_types.crawling.following import Following
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.rules import ExtractRules
 from crawler.job_types.saving import saved_of
+from crawler.job_types.tools import Site, Tools
 from crawler.model import Known, Outcome
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.layout import relative_link

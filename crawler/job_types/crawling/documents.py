@@ -13,8 +13,8 @@ from crawler.job_types.crawling.media import Media
 from crawler.pages.link import LinkKind
 
 if TYPE_CHECKING:
-    from crawler.job_types.base import Aside
     from crawler.job_types.crawling.rules import ExtractRules
+    from crawler.job_types.tools import Aside
 
 # A larger document is no work for another core: others would wait behind it, 60 ms at most, and it is copied
 # on the way.

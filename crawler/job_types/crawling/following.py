@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from crawler.crawled import Found, Use
-from crawler.job_types.base import Site
 from crawler.job_types.crawling.documents import PAGE, REQUISITE, Reader
 from crawler.job_types.crawling.rules import CrawlRules
+from crawler.job_types.tools import Site
 from crawler.pages.link import NOFOLLOW
 from crawler.policy.canonical import canonical
 from crawler.policy.fingerprints import fingerprint

@@ -14,11 +14,11 @@ from msgspec import structs
 
 from crawler.crawled import Found, Page, Use
 from crawler.job_types import reading
-from crawler.job_types.base import Tools
 from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result
 from crawler.request import Pairs
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from msgspec import structs
 
 from crawler.crawled import Page
-from crawler.job_types.base import Site
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.saving import refuse_foreign
+from crawler.job_types.tools import Site
 from crawler.model import Known, Outcome, Result, Saved
 from crawler.net.transport import Response
 from crawler.policy.layout import with_extension

@@ -12,7 +12,6 @@ from msgspec import structs
 from crawler.crawled import Found, Page, Use
 from crawler.errors import BadStatus, RedirectRefused, TooLarge, UnexpectedContent
 from crawler.job_types import reading
-from crawler.job_types.base import Site, Tools
 from crawler.job_types.crawling.archiving import archive_exchange
 from crawler.job_types.crawling.content import MOST_PARSED, Content
 from crawler.job_types.crawling.documents import Document
@@ -23,6 +22,7 @@ from crawler.job_types.crawling.placing import PageFile
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED
 from crawler.job_types.saving import kept
+from crawler.job_types.tools import Site, Tools
 from crawler.model import Outcome, Result
 from crawler.net.transport import Response
 from crawler.policy import urls

@@ -1,0 +1,149 @@
+"""What one attempt may use: the transport, the files, and what else the engine lends it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from crawler.crawled import Found, Page
+from crawler.model import Checkpoint, Known, Saved
+from crawler.net.transport import Transport
+from crawler.store.files import Files
+
+if TYPE_CHECKING:
+    from crawler.job_types.crawling.rules import WarcRules
+    from crawler.store.warc.archive import Archive
+
+
+class Gauge(Protocol):
+    """Live progress of one transfer, polled by the progress display."""
+
+    def start(self, total: int | None, done: int = 0) -> None:
+        """Bytes expected (if known) and already there."""
+
+    def add(self, count: int) -> None:
+        """``count`` more body bytes moved."""
+
+
+def _stay() -> None:
+    """Keep the host's slot until the attempt has ended."""
+
+
+def _nothing_to_lend(wanted: int) -> int:
+    """No request beside the one that the attempt is."""
+    return 0
+
+
+def _nothing_borrowed(count: int) -> None:
+    """Nothing is to be returned."""
+
+
+def _no_sitemaps(origin: str) -> Sequence[str]:
+    """Nobody read a robots.txt."""
+    return ()
+
+
+async def _each_time(key: str, work: Callable[[], Awaitable[Any]]) -> Any:
+    """Nothing is shared between attempts."""
+    return await work()
+
+
+class Site(Protocol):
+    """What one growing job has found and remembers; all of it survives the run."""
+
+    def page(self, fingerprint: int) -> Page | None:
+        """What is remembered of a URL."""
+
+    def earlier(self, fingerprint: int) -> Page | None:
+        """The same, but ``None`` at once where earlier runs left nothing of any page of the job."""
+
+    def knows(self, fingerprint: int) -> bool:
+        """Whether the URL was recorded in this run already; ``False`` may only mean that it must be asked."""
+
+    def found(self, fingerprints: Sequence[int]) -> Sequence[Found]:
+        """Those of the URLs that were found before, in this round or the last one."""
+
+    def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
+        """Write down what a URL is and what it led to; each URL is taken once, PAGEs up to ``most_pages``.
+
+        To be called before the page's file gets its name: what is named was recorded.
+        """
+
+    def claim(self, target: str, owner: Page) -> str:
+        """The target, or another name for it where it, or a folder on the way, belongs to another URL.
+
+        ``owner`` has the key and the fingerprint of the URL that it is for, and the target that an earlier
+        run gave it: that one is kept if it is one for ``target``.
+        """
+
+    def shown(self, text: str) -> str:
+        """The text without any secret of the manifest."""
+
+    def without_secrets(self, url: str) -> str:
+        """The URL without any secret of the manifest, or what looks like one."""
+
+    moved: int  # bytes of bodies in this round
+
+    def known(self, page: Page) -> Known | None:
+        """What the ledger knows of the page's task and its file."""
+
+    async def archive(self, rules: WarcRules) -> Archive:
+        """The job's archive, opened at the first call; the engine closes it."""
+
+    async def keep_up(self) -> None:
+        """Wait while the ledger is far behind with what was recorded."""
+
+    def leave_out(self, reason: str, count: int = 1) -> None:
+        """Count what was not followed, and why; the job's end tells it."""
+
+    def pages(self) -> Iterator[Page]:
+        """Every page that this round has answered."""
+
+    def converted(self, page: Page, saved: Saved) -> None:
+        """The links in the page's file were rewritten."""
+
+    def named(self, key: str) -> None:
+        """A file that is nobody's task, opened under this key, has its name."""
+
+
+class Aside(Protocol):
+    """Does pure work on another core, where there is one and enough to do."""
+
+    def ready(self) -> bool:
+        """Whether ``run`` would have its work done elsewhere; to be asked before each piece of work."""
+
+    async def run(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """What ``work(*arguments)`` gives or raises; all of it is pickled, ``work`` itself only once."""
+
+
+class NowhereElse:
+    """Implements ``Aside`` where there is no other core to be had."""
+
+    def ready(self) -> bool:
+        """Never."""
+        return False
+
+    async def run(self, work: Callable[..., Any], *arguments: object) -> Any:
+        """Here and now."""
+        return work(*arguments)
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``perform`` may use; the engine makes one for each attempt."""
+
+    transport: Transport
+    files: Files
+    gauge: Gauge
+    checkpoint: Callable[[Checkpoint], Awaitable[None]]  # returns when the ledger has committed it
+    chunk_size: int
+    leave_host: Callable[[], None] = _stay  # the answer is whole: the host's slot is free for the next task
+    # Count up to so many more requests to the task's host as under way; how many its limit leaves free.
+    borrow: Callable[[int], int] = _nothing_to_lend
+    give_back: Callable[[int], None] = _nothing_borrowed  # so many of them are over
+    # The outcome of work that attempts share: by its key it is done once a run, unless it fails.
+    once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
+    site: Site | None = None  # of a job that grows
+    sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
+    aside: Aside = msgspec.field(default_factory=NowhereElse)
