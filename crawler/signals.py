@@ -6,6 +6,7 @@ whose handler is not set (pid_namespaces(7)), so a default action would be no ac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -21,28 +22,20 @@ WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CHECKPOINT_WITHIN = 19.0
 
 
-class Ended(BaseException):
-    """A signal came before there was anything to checkpoint."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def exit_code(number: int) -> int:
     """What a shell reports for a process that a signal ended; SIGHUP counts as SIGTERM."""
     return 128 + (signal.SIGTERM if number == signal.SIGHUP else number)
 
 
 class Signals:
-    """First signal: stop in order. Second signal, or no end in time: exit at once."""
+    """First signal: stop in order, if anything was begun. Second signal, or no end in time: exit at once."""
 
     def __init__(self) -> None:
         self.received: int | None = None
         self._stop: Callable[[str], None] | None = None
 
     def install(self) -> None:
-        """Take the signals over; until ``attach`` the first one raises ``Ended``."""
+        """Take the signals over; until ``attach`` the first one ends us: there is nothing to checkpoint."""
         for number in WATCHED:
             signal.signal(number, self._early)
 
@@ -58,11 +51,13 @@ class Signals:
             loop.remove_signal_handler(number)
             signal.signal(number, self._at_once)
 
-    def _early(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
-            os._exit(exit_code(number))
-        self.received = number
-        raise Ended(number)
+    @staticmethod
+    def _early(number: int, frame: FrameType | None) -> None:
+        # An exception would come up anywhere, in the middle of an import, or where nothing lets it through.
+        code = exit_code(number)
+        with contextlib.suppress(OSError):
+            os.write(2, f"crawler: exit {code}: ended by a signal before any request was sent\n".encode())
+        os._exit(code)
 
     def _late(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
         stop, self._stop = self._stop, None

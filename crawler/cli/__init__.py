@@ -127,4 +127,4 @@ def cli() -> None:
 
 def start(signals: Signals) -> None:
     """Parse the arguments, run the command, end the process with the contract's exit code."""
-    conclude(lambda: cli.main(standalone_mode=False, obj=signals), signals)
+    conclude(lambda: cli.main(standalone_mode=False, obj=signals))

@@ -12,18 +12,12 @@ import click
 from crawler.cli import streams
 from crawler.cli.streams import note, say
 from crawler.errors import LockHeld, ManifestInvalid, ProgramBroken, RunRefused, StorageFailed
-from crawler.signals import Ended, Signals, exit_code
 
 
-def conclude(command: Callable[[], object], signals: Signals) -> NoReturn:
+def conclude(command: Callable[[], object]) -> NoReturn:
     """Run a command that returns its exit code (or nothing) and end the process."""
     streams.prepare()
-    try:
-        code = _outcome(command)
-    except Ended as ended:
-        say(f"exit {exit_code(ended.number)}: ended by a signal before any request was sent")
-        code = exit_code(ended.number)
-    _leave(code)
+    _leave(_outcome(command))
 
 
 def _outcome(command: Callable[[], object]) -> int:

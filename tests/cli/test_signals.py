@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.running import finals, manifest, parts, started, wait_until
+from tests.conftest import crawler_environment
 from tests.server import Server, file_bytes
 
 if TYPE_CHECKING:
@@ -114,3 +116,28 @@ def test_a_signal_before_the_manifest_is_read(tmp_path: Path) -> None:
         _, errors = run.communicate(timeout=10)
     assert run.returncode == 143
     assert "before any request was sent" in errors
+
+
+SLOW_IMPORT = """
+import pathlib, sys, time
+
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            pathlib.Path("importing").touch()
+            time.sleep(10)
+
+sys.meta_path.insert(0, Slow())
+"""
+
+
+def test_a_signal_while_the_program_is_still_being_imported(tmp_path: Path, home: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_IMPORT)
+    env = crawler_environment(home, {"PYTHONPATH": str(tmp_path)})
+    command = [sys.executable, "-m", "crawler", "run", "any.yaml"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as run:
+        wait_until((tmp_path / "importing").exists)
+        run.send_signal(signal.SIGTERM)
+        _, errors = run.communicate(timeout=10)
+    assert run.returncode == 143
+    assert errors == "crawler: exit 143: ended by a signal before any request was sent\n"
