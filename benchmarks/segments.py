@@ -1,6 +1,6 @@
 """One large file in segments against one stream, from a server that takes 30 ms for every read.
 
-``python -m benchmarks.segments [--size 1GiB] [--segments 8]`` prints how long one stream and so many
+``python benchmarks/segments.py [--size 1GiB] [--segments 8]`` prints how long one stream and so many
 segments take and the ratio of the two, then kills a download at half, goes on with it and prints how
 many bytes were fetched twice. The server is a process of its own; the output goes to ``--folder``.
 """
@@ -86,7 +86,7 @@ async def serve(size: int) -> None:
 @contextmanager
 def server(size: int) -> Iterator[str]:
     """Base URL of the slow server in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.segments", "--serve", "--size", str(size)]
+    command = [sys.executable, __file__, "--serve", "--size", str(size)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
