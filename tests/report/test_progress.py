@@ -238,7 +238,8 @@ async def test_a_heart_beats_on_when_nobody_listens() -> None:
             heart.close()
 
 
-async def test_silence_is_silent() -> None:
+async def test_silence_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     silence = Silence()
     silence.start(asyncio.get_running_loop())
     silence.close()
+    assert capfd.readouterr() == ("", "")
