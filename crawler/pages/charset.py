@@ -49,31 +49,19 @@ _LABELS = {
     **{f"x-cp{page}": f"cp{page}" for page in range(1250, 1259)},
     "x-user-defined": "cp1252",
 }
-# Encoding standard §4.1. What else Python decodes (utf-7, EBCDIC, rot13) is never sent in good faith.
-_KNOWN = frozenset(
+ASCII_BELOW_128 = frozenset(
     {
-        *(
-            "utf-8",
-            "utf-16-le",
-            "utf-16-be",
-            "cp866",
-            "koi8-r",
-            "koi8-u",
-            "mac-roman",
-            "mac-cyrillic",
-            "cp874",
-        ),
+        *("utf-8", "cp866", "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "cp874"),
         *(f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
         *(f"cp{page}" for page in range(1250, 1259)),
-        *("gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"),
     }
 )
-_WIDE = frozenset(
-    {"utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"}
-)
-ASCII_BELOW_128 = _KNOWN - _WIDE
 """Codecs in which a byte below 128 is that ASCII character, wherever it stands: they need not be undone to
 find tags."""
+# Encoding standard §4.1. What else Python decodes (utf-7, EBCDIC, rot13) is never sent in good faith.
+_KNOWN = ASCII_BELOW_128 | frozenset(
+    {"utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949"}
+)
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 

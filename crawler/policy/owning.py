@@ -25,12 +25,13 @@ def without_secrets(task: Task, redact: Callable[[str], str]) -> Task:
     gives stays as it is.
     """
     shown = redact(task.key)
-    if task.target is not None and (shown != task.key or "=" in task.target):
+    key = task.key if shown == task.key else f"{shown} ~{_hash(task.key, 16)}"
+    if task.target is not None and (key != task.key or "=" in task.target):
         url = redact(task.url)
         if url != task.url and task.target == mirror_target(task.url):
             target = _named_after(url, _hash(task.url, 8))
-            return structs.replace(task, target=target, key=target if task.key == task.target else shown)
-    return task if shown == task.key else structs.replace(task, key=f"{shown} ~{_hash(task.key, 16)}")
+            return structs.replace(task, target=target, key=target if task.key == task.target else key)
+    return task if key == task.key else structs.replace(task, key=key)
 
 
 def _named_after(shown: str, mark: str) -> str:

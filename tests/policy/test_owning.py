@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
 from crawler.model import Task
 from crawler.policy.layout import mirror_target
@@ -60,6 +61,19 @@ def test_keys_that_differ_in_a_secret_only_stay_apart_and_do_not_hold_it() -> No
     first, second = (without_secrets(task, REDACT).key for task in tasks)
     assert first != second
     assert first.startswith("GET https://h/?token=*** ~")
+
+
+def test_keys_stay_apart_beside_a_file_that_is_named_after_its_url() -> None:
+    url = "https://h/a.csv?token=abc"
+    first, second = (
+        without_secrets(
+            structs.replace(download(url, mirror_target(url)), key=f"GET {url}&token={n}"), REDACT
+        )
+        for n in "12"
+    )
+    assert first.target == second.target != mirror_target(url)
+    assert first.key != second.key
+    assert "abc" not in first.key
 
 
 def test_what_holds_no_secret_stays_as_it_is() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from crawler.crawled import Page
 from crawler.errors import TargetExists
@@ -35,6 +36,7 @@ class Converter:
         self._tools = tools
         self._following = following
         self._places: dict[str, str | None] = {}
+        self._large = asyncio.Lock()  # one large page at a time is in memory, several times over
 
     async def convert(self) -> int:
         """How many files were looked into, several at a time. Raises ``StorageFailed``."""
@@ -69,6 +71,10 @@ class Converter:
         return None
 
     async def _convert(self, page: Page, known: Known) -> None:
+        async with self._large if (known.size or 0) > PARSED_AT_ONCE else nullcontext():
+            await self._rewrite(page, known)
+
+    async def _rewrite(self, page: Page, known: Known) -> None:
         assert page.target is not None
         body = await asyncio.to_thread(self._tools.files.read, page.target)
         changed = await self._rewritten(body, page, page.target)

@@ -37,7 +37,6 @@ class Document:
     extracted: bytes | None = None
     problems: tuple[str, ...] = ()
     cut: int = 0  # links beyond those that are taken from one document
-    digest: str | None = None  # sha256 of its body, in hex; ``None`` if nobody looked at it
 
 
 @dataclass(frozen=True, slots=True)
