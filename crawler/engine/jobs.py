@@ -83,6 +83,11 @@ class JobTable:
         return all(run.ended for run in self)
 
     @property
+    def explores(self) -> bool:
+        """Whether a job has begun to find what it does not know: all of it is new, and to be read."""
+        return any(run.site is not None and not run.remembered for run in self)
+
+    @property
     def cut(self) -> str | None:
         """The first budget that ended a job before its time, or ``None``."""
         return next((f"{run.cut} of job {run.job.name}" for run in self if run.cut), None)

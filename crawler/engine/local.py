@@ -104,6 +104,8 @@ class Engine:
 
     def _start_jobs(self) -> None:
         self._intake.start_jobs()
+        if self._table.explores:
+            self._second_core.start()
         if self._table.ended:
             self._over.set()
 

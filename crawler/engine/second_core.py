@@ -40,9 +40,14 @@ class SecondCore:
         if self._child is not None:
             return self._child.has_room
         self._asked += 1
-        if self._asked == WORTH_IT and self._possible:
-            self._starting = asyncio.create_task(self._start())
+        if self._asked == WORTH_IT:
+            self.start()
         return False
+
+    def start(self) -> None:
+        """Start the child, which takes a while, where there is to be much to do; once."""
+        if self._possible and self._starting is None:
+            self._starting = asyncio.create_task(self._start())
 
     async def run(self, work: Callable[..., Any], *arguments: object) -> Any:
         """What ``work(*arguments)`` gives or raises; all of it is pickled, ``work`` itself only once.
@@ -115,7 +120,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._waiting[self._number] = waiter, len(asked)
         self._size += len(asked)
         pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
-        pipe.write(FRAME.pack(self._number, len(asked)) + asked)
+        pipe.writelines((FRAME.pack(self._number, len(asked)), asked))
         return await waiter
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:

@@ -6,7 +6,7 @@ import codecs
 import re
 from functools import lru_cache
 
-from crawler.pages.tags import TagReader, values
+from crawler.pages.tags import tags, values
 
 # Encoding standard, "BOM sniff"; it beats the header.
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
@@ -17,7 +17,6 @@ _GUESS_CONTEXT = 512  # bytes before the first that is not ASCII, which begin th
 _HEADER = re.compile(r"charset\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s;\"']+))", re.IGNORECASE)
 _XML_DECLARATION = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([^\"'>]+)", re.IGNORECASE)
 _CSS_CHARSET = re.compile(rb'@charset "([^"]*)";')
-_META = TagReader(frozenset({"meta"}))
 
 # Encoding standard §4.2: what the web means by a label, where Python means something narrower or nothing.
 _WIDER = {
@@ -119,7 +118,7 @@ def _from_document(body: bytes) -> str | None:
 def _from_meta(head: str) -> str | None:
     if "charset" not in head.lower():
         return None
-    for name, start, end in _META.tags(head):
+    for name, start, end in tags(head):
         if name != "meta":
             continue
         found = values(head[start:end])

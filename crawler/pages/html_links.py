@@ -8,12 +8,12 @@ from functools import lru_cache
 
 from crawler.pages import attribute_text, css_links, refresh, srcset
 from crawler.pages.charset import ASCII_BELOW_128, encoding
+from crawler.pages.distinct import PLAIN, Distinct, distinct
 from crawler.pages.link import NOFOLLOW, PageLinks
-from crawler.pages.link_places import BOTH, FORM, PAGE, READER, REQUISITE, Form, concerned, hides, places
-from crawler.pages.ordinary import PLAIN, Distinct, OrdinaryReader
+from crawler.pages.link_places import BOTH, FORM, PAGE, REQUISITE, Form, concerned, places
 from crawler.pages.references import Base, base, clean, rebased, resolve
 from crawler.pages.robots_meta import Directives, concerns, meta_directives
-from crawler.pages.tags import STYLE_TEXT, values
+from crawler.pages.tags import STYLE_TEXT, tags, values
 
 MAX_BYTES = 16 * 1024 * 1024
 """Beyond this a document is no page for readers; 16 MiB take about half a second."""
@@ -36,7 +36,6 @@ _SHORT = 512
 # Nine tags of ten are anchors, and most differ from another in their fragment only, or in what follows it;
 # unless that holds an attribute that matters.
 _MORE = re.compile("href|rel|style", re.IGNORECASE)
-_ORDINARY = OrdinaryReader(READER.names)
 
 
 def html_links(
@@ -166,11 +165,10 @@ class _Page:
 
 
 def _tags(text: str, xml: bool) -> Iterable[Distinct]:
-    hidden = hides(text)
-    found = None if hidden or len(text) > _DISTINCT else _ORDINARY.distinct(text, xml=xml)
+    found = None if xml or len(text) > _DISTINCT else distinct(text)
     if found is not None:
         return found
-    return ((name, text[start:end]) for name, start, end in READER.tags(text, every=hidden, xml=xml))
+    return ((name, text[start:end]) for name, start, end in tags(text, xml=xml))
 
 
 def _told(name: str, written: str) -> tuple[tuple[tuple[str, int], ...], dict[str, str]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from crawler.pages.link import LinkKind
-from crawler.pages.tags import TagReader, tag_end
 
 PAGE, REQUISITE = LinkKind.PAGE.value, LinkKind.REQUISITE.value
 BOTH = PAGE | REQUISITE
@@ -79,36 +78,13 @@ _OF_LINK = {
     REQUISITE: (*_urls(REQUISITE, "href"), *_images("imagesrcset")),
 }
 
-# Signs of a reference in a tag of any name, and of a ``<`` in a quoted value.
-_SIGNS = ("url(", "URL(", "background=", "BACKGROUND=")
-_TAG_IN_VALUE = re.compile(r"=[ \t\n\f\r]*+(?:\"[^\"<]*+<|'[^'<]*+<)")
 _ANYWHERE_WRITTEN = re.compile(r"[\s\"'/](?:style|background)\s*=", re.IGNORECASE)
-
-READER = TagReader(frozenset({*_PLACES, "base", "link", "meta", "style"}))
-"""Reads the tags that ``places`` knows."""
-
-
-def hides(text: str) -> bool:
-    """Whether no tag may be skipped: one that ``READER`` skips holds references, or a value holds a ``<``."""
-    return _TAG_IN_VALUE.search(text) is not None or any(
-        sign in text and _in_tag(text, sign) for sign in _SIGNS
-    )
-
-
-def _in_tag(text: str, sign: str) -> bool:
-    """Whether the sign stands within a tag at least once; no value of the text holds a ``<``."""
-    before, position = 0, text.find(sign)
-    while position >= 0:
-        opening = text.rfind("<", before, position)
-        if opening >= 0 and tag_end(text, opening) > position:
-            return True
-        before, position = position, text.find(sign, position + 1)
-    return False
+_NAMES = frozenset({*_PLACES, "base", "link", "meta", "style"})
 
 
 def concerned(tag: str, written: str) -> bool:
     """Whether a start tag with these attributes, as written, may hold a reference."""
-    return tag in READER.names or _ANYWHERE_WRITTEN.search(f" {written}") is not None
+    return tag in _NAMES or _ANYWHERE_WRITTEN.search(f" {written}") is not None
 
 
 def places(tag: str, attributes: Mapping[str, object], rel: str = "", method: str = "") -> Iterator[Place]:

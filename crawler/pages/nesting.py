@@ -7,7 +7,7 @@ that was left open again in each block. Lexbor does so without bound: measured, 
 
 from __future__ import annotations
 
-from crawler.pages.tags import TagReader
+from crawler.pages.tags import tags
 
 DEEPEST = 512
 """Open elements; browsers flatten what is deeper (Blink and WebKit at this depth)."""
@@ -28,7 +28,6 @@ _CELLS = frozenset(("caption", "td", "th"))
 _IMPLIED = frozenset(
     ("p", "li", "dt", "dd", "option", "optgroup", "tr", "tbody", "thead", "tfoot", "colgroup", "rp", "rt")
 )
-_EVERY = TagReader(frozenset({"a"}))
 
 
 def out_of_proportion(text: str) -> bool:
@@ -37,7 +36,7 @@ def out_of_proportion(text: str) -> bool:
         return False
     opened: list[str] = []
     left_open = nodes = 0
-    for tag, _, _ in _EVERY.tags(text, every=True, ends=True):
+    for tag, _, _ in tags(text, every=True):
         if tag[0] != "/":
             nodes += 1 + left_open
             if tag in _CELLS:

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from crawler.pages import attribute_text, css_links, refresh, srcset
 from crawler.pages.charset import encoding
-from crawler.pages.link_places import READER, Form, concerned, hides, places
+from crawler.pages.link_places import Form, concerned, places
 from crawler.pages.references import Base, base, clean, rebased, resolve
-from crawler.pages.tags import STYLE_TEXT, Attribute, Tag, attributes
+from crawler.pages.tags import STYLE_TEXT, Attribute, Tag, attributes, tags
 
 Place = Callable[[str], str | None]
 """From an absolute URL without fragment to what a link to it is to say, percent-encoded: a path relative
@@ -133,16 +133,16 @@ class _HtmlEdits:
 
     def edits(self, *, xml: bool) -> list[Edit]:
         text = self._script.text
-        tags = [
+        told = [
             (tag, attributes(text, tag) if tag[0] != STYLE_TEXT else {})
-            for tag in READER.tags(text, every=hides(text), xml=xml)
+            for tag in tags(text, xml=xml)
             if tag[0] == STYLE_TEXT or concerned(tag[0], text[tag[1] : tag[2]])
         ]
-        href = next((found["href"] for tag, found in tags if tag[0] == "base" and "href" in found), None)
+        href = next((found["href"] for tag, found in told if tag[0] == "base" and "href" in found), None)
         there = rebased(self._here, self._value(href)) if href else self._here
         moves = _Moves(there, self._place, rebased=there.url != self._here.url)
         edits: list[Edit] = []
-        for tag, found in tags:
+        for tag, found in told:
             edits += self._in_tag(tag, found, moves)
         return edits
 

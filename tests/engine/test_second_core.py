@@ -40,6 +40,19 @@ async def test_work_is_done_in_another_process_that_ends_with_the_run() -> None:
         os.kill(child, 0)
 
 
+async def test_the_child_may_be_started_before_there_is_work() -> None:
+    aside = SecondCore(2)
+    aside.start()
+    aside.start()
+    try:
+        async with asyncio.timeout(10):
+            while not aside.ready():
+                await asyncio.sleep(0.01)
+        assert await aside.run(os.getppid) == os.getpid()
+    finally:
+        await aside.close()
+
+
 async def test_each_answer_goes_to_whoever_asked_however_large_it_is() -> None:
     async with second_core() as aside:
         asked = [aside.run(operator.mul, b"%d," % number, number * 1000) for number in range(50)]
