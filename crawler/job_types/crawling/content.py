@@ -32,7 +32,7 @@ class Content:
         self._pieces: list[bytes] = []
         self._held = 0
         self._file: IO[bytes] | None = None
-        self._hasher = hashlib.sha256()
+        self._hasher = hashlib.sha256()  # of what is not held to be parsed
         self._digest: str | None = None
 
     async def receive(self, response: Response, gauge: Gauge, cap: int | None) -> None:
@@ -67,8 +67,14 @@ class Content:
     def digest(self) -> str:
         """sha256 of the body, in hex."""
         if self._digest is None:
+            if self._parsed:
+                self._hash_held()
             self._digest = self._hasher.hexdigest()
         return self._digest
+
+    def know_digest(self, digest: str | None) -> None:
+        """Take the sha256 from whoever has read the ``whole``: to hash it here would let go of the lock."""
+        self._digest = digest
 
     def close(self) -> None:
         """Let go of everything."""
@@ -84,15 +90,21 @@ class Content:
                 sent=True,
                 answered=True,
             )
-        self._hasher.update(piece)
         if self._part is not None and piece:
             await self._part.write(piece)
         if self._parsed and self.size > MOST_PARSED:
             self._parsed = False
+            self._hash_held()
             if not self._archived:
                 self._pieces.clear()
+        if not self._parsed:
+            self._hasher.update(piece)
         if self._parsed or self._archived:
             await self._hold(piece)
+
+    def _hash_held(self) -> None:
+        for piece in self._pieces:
+            self._hasher.update(piece)
 
     async def _hold(self, piece: bytes) -> None:
         if self._file is None:

@@ -5,6 +5,7 @@ The child on the second core imports this and no more than it needs to read: eve
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -29,7 +30,10 @@ PAGE, REQUISITE = LinkKind.PAGE.value, LinkKind.REQUISITE.value
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """``pages``: links to pages may be followed. ``problems``: what the manifest asked for in vain."""
+    """``pages``: links to pages may be followed. ``problems``: what the manifest asked for in vain.
+
+    ``digest`` is the sha256 of the body, in hex: whoever reads all of it has it cheaply.
+    """
 
     urls: tuple[str, ...] = ()  # of its links, absolute and each once
     kinds: bytes = b""  # and what each is, as in ``PageLinks``
@@ -37,6 +41,7 @@ class Document:
     extracted: bytes | None = None
     problems: tuple[str, ...] = ()
     cut: int = 0  # links beyond those that are taken from one document
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Reader:
             document = Document(urls, bytes([REQUISITE]) * len(urls))
         if self.extract is not None and (media.html or media.json):
             document = _with_fields(document, self.extract, body, url, media, shown)
-        return document
+        return replace(document, digest=hashlib.sha256(body).hexdigest())
 
     def _html(self, body: bytes, url: str, media: Media, robots_tags: Sequence[str]) -> Document:
         from crawler.pages.html_links import html_links  # imported here: only crawls need it

@@ -196,9 +196,11 @@ class Visit:
             self._site.leave_out(
                 f"limit_reached: a document of more than {MOST_PARSED >> 20} MiB is not read"
             )
-        return await self._following.reader.read(
+        document = await self._following.reader.read(
             body, self._task.url, media, tags, shown=self._task.found.url, aside=self._tools.aside
         )
+        content.know_digest(document.digest)
+        return document
 
     def _told(
         self, content: Content, media: Media, document: Document, followed: Followed, archived: str | None
