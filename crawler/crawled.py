@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+MOST_PAGES = "limit_reached: max_pages"
+"""Why a link was left out, as the job's end tells it."""
+
 
 class Use(IntEnum):
     """What a found URL is wanted for; stored as its number."""

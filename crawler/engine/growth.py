@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crawler.crawled import Found, Page, Queued, Use
+from crawler.crawled import MOST_PAGES, Found, Page, Queued, Use
 from crawler.engine.naming import Names
 from crawler.errors import TaskError
 from crawler.job_types import base
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     OpenArchive = Callable[[WarcRules], Coroutine[None, None, Archive]]
 
-_MOST_PAGES = "limit_reached: max_pages"
 _MOST_BEHIND = 100  # records on their way to the ledger, for whoever has very many
 
 
@@ -77,11 +76,15 @@ class JobSite:
         """Those of the URLs that were found before."""
         return self._ledger.sites.found(self._job, fingerprints)
 
+    def full(self, most_pages: int | None) -> bool:
+        """Whether no more pages are taken in this round."""
+        return most_pages is not None and self._ledger.sites.reached(self._job) >= most_pages
+
     def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
         """Queue what a URL is and what it led to, before anything that is queued later."""
         if most_pages is not None and self._ledger.sites.refused(self._job):  # no more pages are taken
             pages = sum(each.use is Use.PAGE for each in found)
-            self.left_out[_MOST_PAGES] += pages
+            self.left_out[MOST_PAGES] += pages
             found = [each for each in found if each.use is not Use.PAGE] if pages else found
         fresh = [each for each in found if self._seen.add(each.fingerprint)]
         kept = [each for each in fresh if not self._conceals(each.url)]
@@ -156,7 +159,7 @@ class JobSite:
     def notes(self) -> list[str]:
         """What was not followed, and why, as sentences."""
         if refused := self._ledger.sites.refused(self._job):
-            self.left_out[_MOST_PAGES] += refused
+            self.left_out[MOST_PAGES] += refused
         return [
             f"{reason} ({count:,} link{'' if count == 1 else 's'})"
             for reason, count in self.left_out.most_common()

@@ -63,7 +63,10 @@ class Site(Protocol):
         """Whether the URL was recorded in this run already; ``False`` may only mean that it must be asked."""
 
     def found(self, fingerprints: Sequence[int]) -> Sequence[Found]:
-        """Those of the URLs that were found before, in this round or the last one."""
+        """Those of the URLs that were found before, in this round or one of the last."""
+
+    def full(self, most_pages: int | None) -> bool:
+        """Whether this round has found so many pages that no more are taken."""
 
     def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
         """Write down what a URL is and what it led to; each URL is taken once, PAGEs up to ``most_pages``.

@@ -17,6 +17,9 @@ from crawler.store.writer import Write, Writer
 
 Rows = Callable[[str, Sequence[object]], list[Any]]
 
+# So long is a URL remembered that nothing led to: its host, or a page on the way, may have been out of order.
+# What an unchanged page leads to and is forgotten costs reading the page again.
+ROUNDS_KEPT = 7
 PAGE_ROWS = 500  # that a read holds in memory, and a snapshot open, at a time
 _MOST_VALUES = 500  # bound in one statement; SQLite's oldest limit is 999
 
@@ -161,13 +164,16 @@ class Sites:
         [(size,)] = self._rows(_MOVED, (text(job), self._first_run))
         return int(size or 0)
 
+    def reached(self, job: str) -> int:
+        """How many pages this round has found, as far as this run has come to know."""
+        return self._rounds[job].pages if job in self._rounds else 0
+
     def refused(self, job: str) -> int:
         """How many found pages were not taken because ``most_pages`` was reached."""
         return self._rounds[job].refused if job in self._rounds else 0
 
     def _plant(self, connection: sqlite3.Connection, job: str, seeds: Sequence[Found]) -> None:
-        # What an older round alone found is of no more use; the last one's is: unchanged pages lead there.
-        connection.execute(_FORGET, (text(job), self._round - 1))
+        connection.execute(_FORGET, (text(job), self._round - ROUNDS_KEPT))
         self._insert(connection, job, seeds, None)
 
     def _record(

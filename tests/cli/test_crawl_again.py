@@ -9,7 +9,7 @@ import pytest
 from tests.cli.crawls import Crawls, crawl_manifest
 from tests.cli.running import finals
 from tests.serving.arrivals import Arrivals
-from tests.serving.site import Site, pages
+from tests.serving.site import Document, Site, pages
 
 KINDS = {
     "files": "",
@@ -157,3 +157,95 @@ def test_retry_failed_follows_what_a_page_leads_to_that_has_failed(
     again = crawls.run(path, "--retry-failed")
     assert again.ran.returncode == 0, again.ran.stderr
     assert again.paths == ["/b", "/b/c"]
+
+
+def folders(site: Site) -> None:
+    """A start page, three pages, and one below each of the first two."""
+    site.page("/", "/a.html", "/b.html", "/c.html")
+    site.page("/a.html", "/a/deep.html")
+    site.page("/b.html", "/b/deep.html")
+    for path in ("/c.html", "/a/deep.html", "/b/deep.html"):
+        site.page(path)
+
+
+@pytest.mark.parametrize("nights", [1, 9])
+def test_what_stands_behind_a_page_that_was_out_of_order_is_crawled_again_when_it_is_back(
+    nights: int, site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    folders(site)
+    path = crawl_manifest(crawls.folder, web)
+    whole = crawls.run(path)
+    assert whole.counts == {"new": 6}
+    kept = {name: site.documents.pop(name) for name in ("/", "/a.html")}
+    for _ in range(nights):
+        assert crawls.run(path).counts == {"failed": 1}
+    site.documents.update(kept)
+    back = crawls.run(path)
+    assert back.ran.returncode == 0
+    assert sorted(back.paths) == sorted(whole.paths)
+    assert back.counts == {"unchanged": 6}
+
+
+def test_a_link_that_goes_and_returns_leads_on_to_what_it_led_to(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    folders(site)
+    path = crawl_manifest(crawls.folder, web)
+    assert crawls.run(path).counts == {"new": 6}
+    site.page("/", "/b.html", "/c.html")
+    for _ in range(9):
+        crawls.run(path)
+    site.page("/", "/a.html", "/b.html", "/c.html", text="<p>again</p>")
+    assert "/a/deep.html" in crawls.run(path).paths
+
+
+def test_other_nights_of_the_manifest_lose_no_page_of_a_job_that_was_left_out(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    folders(site)
+    path = crawl_manifest(crawls.folder, web)
+    with path.open("a") as more:
+        more.write(f"\n  - {{name: other, type: request, url: '{web.url('/c.html')}'}}\n")
+    assert crawls.run(path, "--only", "site").counts == {"new": 6}
+    for _ in range(9):
+        crawls.run(path, "--only", "other")
+    assert crawls.run(path, "--only", "site").counts == {"unchanged": 6}
+
+
+def test_a_sitemap_that_was_gone_lists_its_pages_again_when_it_is_back(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    site.page("/")
+    site.page("/only-listed.html")
+    listing = f"<urlset><url><loc>{web.url('/only-listed.html')}</loc></url></urlset>"
+    path = crawl_manifest(crawls.folder, web, f"sitemaps: ['{web.url('/map.xml')}']")
+    site.documents["/map.xml"] = Document(listing.encode(), "application/xml")
+    assert "/only-listed.html" in crawls.run(path).paths
+    kept = site.documents.pop("/map.xml")
+    for _ in range(9):
+        crawls.run(path)
+    site.documents["/map.xml"] = kept
+    assert "/only-listed.html" in crawls.run(path).paths
+
+
+def test_links_that_a_bound_refused_are_followed_once_there_is_room(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    site.page("/", "/a.html", "/b.html")
+    for name in ("a", "b"):
+        site.page(f"/{name}.html", *(f"/{name}/{number}.html" for number in range(5)))
+        for number in range(5):
+            site.page(f"/{name}/{number}.html")
+    path = crawl_manifest(
+        crawls.folder, web, "scope: {max_pages: 6}", hosts='"*": {delay: 0, concurrency: 1}'
+    )
+    first = crawls.run(path)
+    assert sorted(first.counts.values()) == [6]
+    assert "limit_reached: max_pages (7 links)" in first.notes
+    again = crawls.run(path)
+    assert again.counts == {"unchanged": 6}
+    assert "limit_reached: max_pages" in again.notes
+    site.page("/a.html", text="<p>no links any more</p>")
+    later = crawls.run(path)
+    assert {f"/b/{number}.html" for number in range(3)} <= set(later.paths)
+    assert len(later.paths) == 6

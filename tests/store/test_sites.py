@@ -17,6 +17,7 @@ from crawler.model import Outcome, Saved
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.names import fold
 from crawler.store.ledger import Ledger
+from crawler.store.sites import ROUNDS_KEPT
 from tests.store.ledgers import FILE, ended, record, run, settled
 
 
@@ -81,10 +82,11 @@ async def test_a_new_round_finds_everything_anew(tmp_path: Path) -> None:
         await recorded(ledger, page("/"), [found("/b")])
         assert order(ledger) == [(1, "/"), (2, "/b")]
         assert [each.url for each in ledger.sites.pages("job")] == [found("/").url]
-    async with run(tmp_path, "three") as ledger:
-        ledger.sites.plant("job", [found("/")])
-        mark = found("/a").fingerprint
-        assert ledger.sites.found("job", [mark]) == []  # two rounds old
+    mark = found("/a").fingerprint
+    for number in range(3, ROUNDS_KEPT + 3):
+        async with run(tmp_path, f"number {number}") as ledger:
+            ledger.sites.plant("job", [found("/")])
+            assert len(ledger.sites.found("job", [mark])) == (number <= ROUNDS_KEPT + 1)
 
 
 async def test_no_more_pages_are_taken_than_are_allowed_and_no_known_one_counts_as_refused(

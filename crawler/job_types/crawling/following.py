@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from crawler.crawled import Found, Use
+from crawler.crawled import MOST_PAGES, Found, Use
 from crawler.job_types.crawling.documents import PAGE, REQUISITE, Reader
 from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.tools import Site
@@ -19,12 +20,16 @@ from crawler.policy.traps import QueryCounts
 
 # Links of which it is kept what they came to: the pages of a site link to the same ones over and over.
 _REMEMBERED = 50_000
+_ASKED_AT_ONCE = 500  # URLs that the ledger is asked for, before others get their turn: 1 ms
 _Container = TypeVar("_Container", dict[str, Any], set[tuple[str, int]])
 
 
 @dataclass(slots=True)
 class Followed:
-    """What a document leads to: what is new, and the fingerprints of all that belongs to the crawl."""
+    """What a document leads to: what is new, and the fingerprints of all that belongs to the crawl.
+
+    Those of links that a bound of the crawl refused are among them: it is not known yet where they lead.
+    """
 
     found: list[Found] = field(default_factory=list)
     all: array[int] = field(default_factory=lambda: array("q"))
@@ -85,18 +90,37 @@ class Following:
                     _with_room(taken)[link[0]] = mark
                 elif (use := self._use(url, link, depth + 1, site, pages)) is not None:
                     followed.all.append(mark)
-                    followed.found.append(Found(url, mark, use, depth + 1))
+                    if use is Use.PAGE and not self._queries.admit(url).allowed:
+                        site.leave_out("limit_reached: max_queries")
+                    else:
+                        followed.found.append(Found(url, mark, use, depth + 1))
         return followed
+
+    async def recalls(self, links: bytes, site: Site) -> bool:
+        """Whether an unchanged document need not be read again to know what it led to.
+
+        ``links`` are those of its ``Page``: their URLs may have been refused, or forgotten since then. They
+        are not needed where ``max_pages`` is reached, for they would be refused now.
+        """
+        fresh = [mark for mark in _marks(links) if not site.knows(mark)]
+        for start in range(0, len(fresh), _ASKED_AT_ONCE):
+            some = set(fresh[start : start + _ASKED_AT_ONCE])
+            if len(site.found(tuple(some))) < len(some):
+                return site.full(self._rules.max_pages)
+            await asyncio.sleep(0)
+        return True
 
     def again(self, links: bytes, depth: int, site: Site) -> Followed:
         """What an unchanged document led to the last time, as far as it still belongs to the crawl.
 
         ``links`` are those of its ``Page``.
         """
-        followed = Followed()
-        followed.all.frombytes(links[_MARK:])
-        fresh = [mark for mark in followed.all if not site.knows(mark)]
-        for each in site.found(fresh) if fresh else ():
+        followed = Followed(all=_marks(links))
+        fresh = {mark for mark in followed.all if not site.knows(mark)}
+        known = site.found(tuple(fresh)) if fresh else ()
+        if len(known) < len(fresh):
+            site.leave_out(MOST_PAGES, len(fresh) - len(known))
+        for each in known:
             if each.use is Use.SITEMAP:
                 followed.found.append(replace(each, depth=depth + 1, hops=0))
                 continue
@@ -139,11 +163,7 @@ class Following:
             return None
         verdict = self.scope.decide(url, depth)
         if verdict.allowed:
-            counted = self._queries.admit(url)
-            if counted.allowed:
-                return Use.PAGE
-            site.leave_out("limit_reached: max_queries")
-            return None
+            return Use.PAGE
         needed = requisite and self._rules.requisites
         if needed and self.scope.decide(url, depth, requisite=True).allowed:
             return Use.REQUISITE
@@ -152,6 +172,11 @@ class Following:
         elif not needed:  # hosts, folders and patterns say the same at every depth
             _with_room(self._outside).add(link)
         return None
+
+
+def _marks(links: bytes) -> array[int]:
+    """The fingerprints in the ``links`` of a ``Page``."""
+    return array("q", links[_MARK:])
 
 
 def _with_room(remembered: _Container) -> _Container:

@@ -18,7 +18,7 @@ from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
-from crawler.job_types.tools import Tools
+from crawler.job_types.tools import Site, Tools
 from crawler.model import Outcome, Result
 from crawler.request import Pairs
 
@@ -34,7 +34,7 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     site, found, known = tools.site, task.found, task.known
     assert site is not None
     page = site.earlier(found.fingerprint)
-    request, conditions = task.request, _conditions(task, page, following)
+    request, conditions = task.request, await _conditions(task, page, following, site)
     if conditions:
         request = structs.replace(request, headers=request.headers + conditions)
     async with tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
@@ -68,12 +68,14 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     )
 
 
-def _conditions(task: CrawlTask, page: Page | None, following: Following) -> Pairs:
+async def _conditions(task: CrawlTask, page: Page | None, following: Following, site: Site) -> Pairs:
     """What makes the server answer 304, where what the sitemap listed the last time is still known."""
     known = task.known
     if not task.rules.conditional or known is None or page is None or page.current:
         return ()
-    return validators(known) if following.chosen_alike(page.links, task.found) else ()
+    if not following.chosen_alike(page.links, task.found) or not await following.recalls(page.links, site):
+        return ()
+    return validators(known)
 
 
 def _found(body: bytes, here: Found, following: Following) -> Followed:

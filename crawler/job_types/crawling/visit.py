@@ -52,7 +52,7 @@ class Visit:
         task, most = self._task, self._rules.max_bytes
         if most is not None and self._site.moved >= most:
             return self._left_out("limit_reached: max_bytes")
-        conditions = self._earlier.conditions(self._following)
+        conditions = await self._earlier.conditions(self._following, self._site)
         request = task.request
         if conditions:
             request = structs.replace(request, headers=request.headers + conditions)
