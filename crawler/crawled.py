@@ -9,6 +9,13 @@ MOST_PAGES = "limit_reached: max_pages"
 """Why a link was left out, as the job's end tells it."""
 
 
+NEVER_CONVERTED = 0
+SOMEHOW = 1
+"""Converted, and it is not known where its links led then."""
+OUTDATED = -1
+"""Converted, and some of its links lead elsewhere since: it is to be fetched anew."""
+
+
 class Use(IntEnum):
     """What a found URL is wanted for; stored as its number."""
 
@@ -50,7 +57,7 @@ class Page:
     moved_to: str | None = None  # canonical URL, where the answer was a redirect
     links: bytes = b""  # a mark of the rules it was read by, and fingerprints of what it led to: 8 bytes each
     extracted: bytes | None = None  # one JSON object
-    converted: bool = False  # the file's links were rewritten
+    converted: int = NEVER_CONVERTED  # else a mark of where the rewritten links of the file lead
     archived: str | None = None  # id and date of the WARC record that holds the body
     current: bool = False  # whether it was recorded in the round under way
 

@@ -148,9 +148,9 @@ class JobSite:
         """Every page that this round has answered."""
         return self._ledger.sites.pages(self._job)
 
-    def converted(self, page: Page, saved: Saved) -> None:
+    def converted(self, page: Page, saved: Saved, leads: int) -> None:
         """The links in the page's file were rewritten."""
-        self._ledger.sites.converted(self._job, page, saved)
+        self._ledger.sites.converted(self._job, page, saved, leads)
 
     def named(self, key: str) -> None:
         """A file that is nobody's task has its name."""

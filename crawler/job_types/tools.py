@@ -104,8 +104,8 @@ class Site(Protocol):
     def pages(self) -> Iterator[Page]:
         """Every page that this round has answered."""
 
-    def converted(self, page: Page, saved: Saved) -> None:
-        """The links in the page's file were rewritten."""
+    def converted(self, page: Page, saved: Saved, leads: int) -> None:
+        """The links in the page's file were rewritten; ``leads`` is its ``converted`` from now on."""
 
     def named(self, key: str) -> None:
         """A file that is nobody's task, opened under this key, has its name."""

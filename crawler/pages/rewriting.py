@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from urllib.parse import quote
 
 from crawler.pages import attribute_text, css_links, refresh, srcset
-from crawler.pages.charset import encoding
+from crawler.pages.exact_text import ExactText
 from crawler.pages.link_places import Form, concerned, places
 from crawler.pages.references import Base, base, clean, rebased, resolve
 from crawler.pages.tags import STYLE_TEXT, Attribute, Tag, attributes, tags
@@ -22,81 +21,50 @@ Edit = tuple[int, int, str]
 # RFC 3986 §2: what a URL may hold. What `place` gives is percent-encoded; anything else in it is made so.
 _IN_URL = "%/:=&?~#+!$,;@()*[]'"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:|//")
-# These read `<` and quotes as other bytes than ASCII does, or in another state.
-_NOT_ASCII = frozenset({"utf-16-le", "utf-16-be", "iso2022_jp"})
 # What would keep a browser from a changed or local file: its digest, and the wish for a CORS request.
 _GUARDS = ("integrity", "crossorigin")
 
 
-def rewrite_html(body: bytes, url: str, content_type: str | None, place: Place) -> bytes:
+def rewrite_html(
+    body: bytes, url: str, content_type: str | None, place: Place, *, again: bool = False
+) -> bytes:
     """The HTML document of ``url``, as bytes in its own encoding, with its links as ``place`` says.
 
     The links are those of ``html_links`` and the targets of forms. Fragments are kept. A ``<base>`` loses its
     ``href``, and links that ``place`` leaves are made absolute then. Rewritten again with the same ``url``,
     it stays as it is, unless a relative path read as a URL is that of another page that ``place`` knows.
-    Raises ValueError for a ``url`` that is not http or https.
+    ``again`` leaves such paths alone, of what was rewritten before. Raises ValueError for a ``url`` that is
+    not http or https.
     """
     here = base(url)
-    script = _Script.of(body, content_type)
+    script = ExactText.of(body, content_type)
     if script is None:
         return body
-    edits = _HtmlEdits(script, here, place).edits(xml="xhtml" in (content_type or ""))
+    edits = _HtmlEdits(script, here, place, again).edits(xml="xhtml" in (content_type or ""))
     return script.written(_edited(script.text, edits)) if edits else body
 
 
-def rewrite_css(body: bytes, url: str, content_type: str | None, place: Place) -> bytes:
-    """The style sheet of ``url`` with its ``url(…)`` and ``@import`` as ``place`` says.
+def rewrite_css(
+    body: bytes, url: str, content_type: str | None, place: Place, *, again: bool = False
+) -> bytes:
+    """The style sheet of ``url`` with its ``url(…)`` and ``@import`` as ``place`` says; ``again`` as above.
 
     Raises ValueError for a ``url`` that is not http or https.
     """
     here = base(url)
-    script = _Script.of(body, content_type)
+    script = ExactText.of(body, content_type)
     if script is None:
         return body
-    moves = _Moves(here, place, rebased=False)
+    moves = _Moves(here, place, rebased=False, again=again)
     text = _rewritten_style(script.text, moves, script.read)
     return body if text == script.text else script.written(text)
-
-
-@dataclass(frozen=True, slots=True)
-class _Script:
-    """A body as text that can be turned into the same bytes again, whatever they are."""
-
-    text: str
-    codec: str
-    exact: str  # what turns the text into bytes again
-
-    @classmethod
-    def of(cls, body: bytes, content_type: str | None) -> _Script | None:
-        """``None`` if its encoding is not like ASCII and it breaks that encoding's rules."""
-        codec = encoding(body, content_type)
-        if codec not in _NOT_ASCII:
-            return cls(body.decode("latin-1"), codec, "latin-1")
-        try:
-            text = body.decode(codec)
-        except UnicodeDecodeError:
-            return None
-        return cls(text, codec, codec) if text.encode(codec) == body else None
-
-    def read(self, part: str) -> str:
-        """What a part of the text says."""
-        if self.exact == self.codec or part.isascii():
-            return part
-        return part.encode("latin-1").decode(self.codec, "replace")
-
-    def attribute(self, value: str) -> str:
-        """An attribute's value as it stands in the text."""
-        encoded = attribute_text.write(value).encode(self.codec, "xmlcharrefreplace")
-        return encoded.decode(self.exact)
-
-    def written(self, text: str) -> bytes:
-        return text.encode(self.exact)
 
 
 class _Moves:
     """Where references lead: the document's base and the mirror's answers."""
 
-    def __init__(self, here: Base, place: Place, *, rebased: bool) -> None:
+    def __init__(self, here: Base, place: Place, *, rebased: bool, again: bool) -> None:
+        self._again = again
         self._here = here
         self._place = place
         self._rebased = rebased
@@ -104,11 +72,13 @@ class _Moves:
 
     def nowhere(self) -> _Moves:
         """The same for a mirror that has no file."""
-        return _Moves(self._here, lambda _: None, rebased=self._rebased)
+        return _Moves(self._here, lambda _: None, rebased=self._rebased, again=self._again)
 
     def moved(self, reference: str) -> str | None:
         """What to write instead, ``None`` to leave it as it is."""
         reference = clean(reference)
+        if self._again and _ABSOLUTE.match(reference) is None:
+            return None
         path, mark, fragment = reference.partition("#")
         if not path and not (mark and self._rebased):
             return None
@@ -126,7 +96,8 @@ class _Moves:
 class _HtmlEdits:
     """What to change in one HTML document."""
 
-    def __init__(self, script: _Script, here: Base, place: Place) -> None:
+    def __init__(self, script: ExactText, here: Base, place: Place, again: bool) -> None:
+        self._again = again
         self._script = script
         self._here = here
         self._place = place
@@ -140,7 +111,7 @@ class _HtmlEdits:
         ]
         href = next((found["href"] for tag, found in told if tag[0] == "base" and "href" in found), None)
         there = rebased(self._here, self._value(href)) if href else self._here
-        moves = _Moves(there, self._place, rebased=there.url != self._here.url)
+        moves = _Moves(there, self._place, rebased=there.url != self._here.url, again=self._again)
         edits: list[Edit] = []
         for tag, found in told:
             edits += self._in_tag(tag, found, moves)

@@ -32,7 +32,7 @@ CREATE TABLE page (
     moved_to    TEXT,                       -- where a redirect led
     links       BLOB NOT NULL,              -- the rules it was read by, and fingerprints of what it led to
     extracted   BLOB,                       -- a JSON object
-    converted   INTEGER NOT NULL,           -- 1: links in the file were rewritten
+    converted   INTEGER NOT NULL,           -- a mark of where the rewritten links lead; 0: none, 1: unknown, -1: outdated
     archived    TEXT,                       -- the WARC record of the body
     UNIQUE (job, fingerprint)
 ) STRICT;

@@ -47,7 +47,7 @@ SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted,
 FROM page WHERE job = ?
 """
 _MOVED = "SELECT sum(bytes) FROM task WHERE job = ? AND run >= ?"
-_CONVERTED = "UPDATE page SET converted = 1 WHERE job = ? AND fingerprint = ?"
+_CONVERTED = "UPDATE page SET converted = ? WHERE job = ? AND fingerprint = ?"
 _NEW_FACTS = "UPDATE task SET size = ?, mtime_ns = ?, sha256 = ? WHERE job = ? AND key = ?"
 _REMEMBERS = "SELECT EXISTS (SELECT 1 FROM page WHERE job = ?)"
 _NAMED = "SELECT EXISTS (SELECT 1 FROM page WHERE job = ? AND name = ? AND fingerprint != ?)"
@@ -144,11 +144,11 @@ class Sites:
                 if rows:
                     yield self._page(rows[0])
 
-    def converted(self, job: str, page: Page, saved: Saved) -> None:
-        """Queue that the links in the page's file were rewritten, and what the file is now."""
+    def converted(self, job: str, page: Page, saved: Saved, leads: int) -> None:
+        """Queue that the page's file was rewritten: where its links lead, and what the file is now."""
 
         def apply(connection: sqlite3.Connection) -> None:
-            connection.execute(_CONVERTED, (text(job), page.fingerprint))
+            connection.execute(_CONVERTED, (leads, text(job), page.fingerprint))
             facts = (saved.size, saved.mtime_ns, saved.sha256)
             connection.execute(_NEW_FACTS, (*facts, text(job), text(page.key)))
             connection.execute(FORGET, (text(job), text(page.key)))
@@ -232,7 +232,7 @@ class Sites:
             moved_to=moved_to,
             links=links,
             extracted=extracted,
-            converted=bool(converted),
+            converted=converted,
             archived=archived,
             current=round_ == self._round,
         )

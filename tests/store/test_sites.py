@@ -116,7 +116,7 @@ async def test_a_page_is_what_was_recorded_last(tmp_path: Path) -> None:
     async with run(tmp_path) as ledger:
         await recorded(ledger, one)
         assert ledger.sites.page("job", one.fingerprint) == replace(one, current=True)
-        two = page("/", moved_to="http://example.test/x", archived="there", converted=True)
+        two = page("/", moved_to="http://example.test/x", archived="there", converted=5)
         await recorded(ledger, two)
         assert ledger.sites.page("job", one.fingerprint) == replace(two, current=True)
         assert ledger.sites.page("other", one.fingerprint) is None
@@ -141,13 +141,13 @@ async def test_a_converted_file_is_known_as_it_is_now(tmp_path: Path) -> None:
         await recorded(ledger, one)
         await settled(ledger, record(one.key, job="job", **FILE))
         saved = Saved(target="a.bin", size=11, sha256="cd" * 32, mtime_ns=5, replaced=True)
-        ledger.sites.converted("job", one, saved)
+        ledger.sites.converted("job", one, saved, 77)
         await ledger.flush()
         known = ledger.find("job", one.key)
         assert known is not None
         assert (known.size, known.mtime_ns, known.sha256) == (11, 5, "cd" * 32)
         assert known.etag == FILE["etag"]
-        assert ledger.sites.page("job", one.fingerprint).converted  # type: ignore[union-attr]
+        assert ledger.sites.page("job", one.fingerprint).converted == 77  # type: ignore[union-attr]
 
 
 async def test_bytes_count_from_the_rounds_first_run_on(tmp_path: Path) -> None:

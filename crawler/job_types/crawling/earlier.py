@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crawler.crawled import Page
+from crawler.crawled import NEVER_CONVERTED, OUTDATED, Page
 from crawler.job_types.crawling.following import Following
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.placing import layout
@@ -46,7 +46,9 @@ class Earlier:
         known, page = self.task.known, self.page
         if known is None or page is None or page.digest != digest or known.target is None:
             return False
-        return self.task.rules.convert_links if page.converted else known.sha256 == digest
+        if page.converted == NEVER_CONVERTED:
+            return known.sha256 == digest
+        return self.task.rules.convert_links and page.converted != OUTDATED
 
     def _stays(self, known: Known, page: Page) -> bool:
         """Whether the file is intact, and where today's rules would have it."""

@@ -102,7 +102,7 @@ class Following:
         ``links`` are those of its ``Page``: their URLs may have been refused, or forgotten since then. They
         are not needed where ``max_pages`` is reached, for they would be refused now.
         """
-        fresh = [mark for mark in _marks(links) if not site.knows(mark)]
+        fresh = [mark for mark in marks(links) if not site.knows(mark)]
         for start in range(0, len(fresh), _ASKED_AT_ONCE):
             some = set(fresh[start : start + _ASKED_AT_ONCE])
             if len(site.found(tuple(some))) < len(some):
@@ -115,7 +115,7 @@ class Following:
 
         ``links`` are those of its ``Page``.
         """
-        followed = Followed(all=_marks(links))
+        followed = Followed(all=marks(links))
         fresh = {mark for mark in followed.all if not site.knows(mark)}
         known = site.found(tuple(fresh)) if fresh else ()
         if len(known) < len(fresh):
@@ -174,7 +174,7 @@ class Following:
         return None
 
 
-def _marks(links: bytes) -> array[int]:
+def marks(links: bytes) -> array[int]:
     """The fingerprints in the ``links`` of a ``Page``."""
     return array("q", links[_MARK:])
 

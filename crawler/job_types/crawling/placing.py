@@ -42,15 +42,18 @@ class PageFile:
         refuse_foreign(files, placed, overwrite=task.rules.overwrite)
         return cls(target, await files.open(target, job=task.job, key=task.key), placed)
 
-    async def finish(self, same: bool, files: Files, response: Response) -> Result:
-        """Give the file its name, or leave the old one if it is intact and was made of the ``same`` body.
+    def standing(self, same: bool, files: Files) -> Saved | None:
+        """The file that stands there, if it was made of the ``same`` body and is intact."""
+        known = self.task.known
+        return _intact(known, self.target, files) if same and known is not None else None
 
-        The part file is given up in any case.
-        """
+    async def finish(self, same: bool, standing: Saved | None, response: Response) -> Result:
+        """Give the file its name, or leave the one that is ``standing``. The part file is given up."""
         task, known = self.task, self.task.known
         origin = Origin(task.url, response.headers.get("ETag"), response.headers.get("Last-Modified"))
         size = self.part.offset
-        if same and known is not None and (saved := _intact(known, self.target, files)) is not None:
+        saved = standing
+        if saved is not None:
             await self.part.discard()
             outcome = Outcome.UNCHANGED
         else:

@@ -153,7 +153,11 @@ class Visit:
             self._add_sitemaps(followed)
             earlier = None if self._page is None else self._page.archived
             archived = await archive_exchange(task, self._tools, response, content, earlier, self._began)
+            same = self._earlier.holds(content.digest())
+            standing = file.standing(same, files) if file is not None else None
             page = self._told(content, media, document, followed, archived)
+            if standing is not None and self._page is not None:
+                page = replace(page, converted=self._page.converted)
             if document.problems:  # it is not kept, and neither is what an earlier run kept taken away
                 before = self._page.target if self._page is not None else None
                 self._record(replace(page, target=before, digest=None, extracted=None), followed)
@@ -161,9 +165,8 @@ class Visit:
             self._record(replace(page, target=file.target if file is not None else None), followed)
             if file is None:
                 return self._result(response, content)
-            same = self._earlier.holds(content.digest())
             finishing, file = file, None  # ``finish`` gives it up, whatever happens
-            return await finishing.finish(same, files, response)
+            return await finishing.finish(same, standing, response)
         finally:
             content.close()
             if file is not None:
@@ -205,17 +208,15 @@ class Visit:
     def _told(
         self, content: Content, media: Media, document: Document, followed: Followed, archived: str | None
     ) -> Page:
-        found, page, extract = self._task.found, self._page, self._rules.extract
-        digest = content.digest()
+        found, extract = self._task.found, self._rules.extract
         return Page(
             fingerprint=found.fingerprint,
             key=self._task.key,
             url=found.url,
-            digest=digest,
+            digest=content.digest(),
             media=media.header or media.type,
             links=self._following.links(followed, found),
             extracted=document.extracted or (extract.recipe if extract is not None else None),
-            converted=page is not None and page.converted and page.digest == digest,
             archived=archived,
         )
 
