@@ -59,6 +59,7 @@ class Page:
     extracted: bytes | None = None  # one JSON object
     converted: int = NEVER_CONVERTED  # else a mark of where the rewritten links of the file lead
     archived: str | None = None  # id and date of the WARC record that holds the body
+    limits: tuple[tuple[str, int], ...] = ()  # what some of its links were left out for, and how many
     current: bool = False  # whether it was recorded in the round under way
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crawler.crawled import MOST_PAGES, Found, Page, Queued, Use
+from crawler.crawled import Found, Page, Queued, Use
 from crawler.engine.naming import Names
 from crawler.errors import TaskError
 from crawler.job_types import base
@@ -82,20 +82,22 @@ class JobSite:
 
     def record(self, page: Page | None, found: Sequence[Found], *, most_pages: int | None = None) -> None:
         """Queue what a URL is and what it led to, before anything that is queued later."""
+        refused = 0
         if most_pages is not None and self._ledger.sites.refused(self._job):  # no more pages are taken
-            pages = sum(each.use is Use.PAGE for each in found)
-            self.left_out[MOST_PAGES] += pages
-            found = [each for each in found if each.use is not Use.PAGE] if pages else found
+            refused = sum(each.use is Use.PAGE for each in found)
+            found = [each for each in found if each.use is not Use.PAGE] if refused else found
         fresh = [each for each in found if self._seen.add(each.fingerprint)]
         kept = [each for each in fresh if not self._conceals(each.url)]
         if len(kept) < len(fresh):  # the server has sent a secret back to us; it must not be stored
             self.left_out["holds a secret of the manifest"] += len(fresh) - len(kept)
         if page is not None and page.moved_to is not None:
             page = replace(page, moved_to=self.shown(page.moved_to))
-        if page is None and not kept:
+        if page is None and not kept and not refused:
             return
         self.uncommitted += 1
-        self._ledger.sites.record(self._job, page, kept, most_pages=most_pages, done=self._committed)
+        self._ledger.sites.record(
+            self._job, page, kept, most_pages=most_pages, refused=refused, done=self._committed
+        )
 
     def claim(self, target: str, owner: Page) -> str:
         """The target, or another name for it where it, or a folder on the way, belongs to another URL.
@@ -158,11 +160,10 @@ class JobSite:
 
     def notes(self) -> list[str]:
         """What was not followed, and why, as sentences."""
-        if refused := self._ledger.sites.refused(self._job):
-            self.left_out[MOST_PAGES] += refused
+        left_out = self.left_out + self._ledger.sites.limits(self._job)
         return [
             f"{reason} ({count:,} link{'' if count == 1 else 's'})"
-            for reason, count in self.left_out.most_common()
+            for reason, count in left_out.most_common()
         ]
 
     async def keep_up(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from crawler.errors import StorageFailed
 
 APPLICATION_ID = 0x63726C72  # "crlr", as file(1) will show it
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OLDEST_SCHEMA = 1  # that ``upgrade`` brings up to date; a reader can do without what came later
 OLDEST_SQLITE = (3, 37, 0)  # the first with STRICT tables
 TABLES = frozenset({"run", "task", "begun"})  # of every version
@@ -98,7 +98,7 @@ def create(path: Path) -> None:
         for leftover in (draft, draft.with_name(f"{draft.name}-wal"), draft.with_name(f"{draft.name}-shm")):
             leftover.unlink(missing_ok=True)
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
-            schema = _statements("schema.sql") + _statements("schema_2.sql")
+            schema = _statements("schema.sql") + _added_since(1)
             connection.executescript(f"BEGIN; {schema}; COMMIT;")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -119,11 +119,15 @@ def upgrade(path: Path) -> None:
     try:
         with closing(_connect(path, "rw")) as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version < 2:
-                added = _statements("schema_2.sql")
-                connection.executescript(f"BEGIN IMMEDIATE; {added}; PRAGMA user_version = 2; COMMIT;")
+            if version < SCHEMA_VERSION:
+                added = f"{_added_since(version)}; PRAGMA user_version = {SCHEMA_VERSION}"
+                connection.executescript(f"BEGIN IMMEDIATE; {added}; COMMIT;")
     except sqlite3.Error as error:
         raise explain(error, path) from error
+
+
+def _added_since(version: int) -> str:
+    return "".join(_statements(f"schema_{later}.sql") for later in range(version + 1, SCHEMA_VERSION + 1))
 
 
 def _statements(file: str) -> str:

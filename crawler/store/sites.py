@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from crawler.crawled import Found, Page, Queued, Use
+from crawler.crawled import MOST_PAGES, Found, Page, Queued, Use
 from crawler.model import Saved
-from crawler.policy.fingerprints import fingerprint
-from crawler.policy.names import fold
+from crawler.store import page_rows
 from crawler.store.statements import FORGET, text
 from crawler.store.writer import Write, Writer
 
@@ -30,11 +30,6 @@ ON CONFLICT (job, fingerprint) DO UPDATE SET url = excluded.url, round = exclude
     place = excluded.place, use = excluded.use, depth = excluded.depth, hops = excluded.hops
 WHERE found.round < excluded.round
 """
-_PAGE_COLUMNS = (
-    *("job", "fingerprint", "round", "key", "url", "digest", "media", "target", "name", "moved_to"),
-    *("links", "extracted", "converted", "archived"),
-)
-_PAGE = f"INSERT OR REPLACE INTO page ({', '.join(_PAGE_COLUMNS)}) VALUES ({', '.join('?' * 14)})"
 _LAST_PLACE = "SELECT coalesce(max(place), 0) FROM found WHERE job = ? AND round = ?"
 _PAGES_FOUND = "SELECT count(*) FROM found WHERE job = ? AND round = ? AND use = 0"
 _FORGET = "DELETE FROM found WHERE job = ? AND round < ?"
@@ -42,10 +37,9 @@ _QUEUED = """
 SELECT place, url, fingerprint, use, depth, hops FROM found
 WHERE job = ? AND round = ? AND place > ? ORDER BY place LIMIT ?
 """
-_REMEMBERED = """
-SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted, converted, archived, round
-FROM page WHERE job = ?
-"""
+_LIMITS = (
+    "SELECT limits, count(*) FROM page WHERE job = ? AND round = ? AND limits IS NOT NULL GROUP BY limits"
+)
 _MOVED = "SELECT sum(bytes) FROM task WHERE job = ? AND run >= ?"
 _CONVERTED = "UPDATE page SET converted = ? WHERE job = ? AND fingerprint = ?"
 _NEW_FACTS = "UPDATE task SET size = ?, mtime_ns = ?, sha256 = ? WHERE job = ? AND key = ?"
@@ -61,6 +55,7 @@ class _Round:
     place: int
     pages: int
     refused: int = 0
+    untold: int = 0  # of those refused: not yet among a page's limits
 
 
 class Sites:
@@ -88,14 +83,16 @@ class Sites:
         found: Sequence[Found],
         *,
         most_pages: int | None,
+        refused: int = 0,
         done: Callable[[], None],
     ) -> None:
         """Queue what a page is and what it led to; ``done`` is called on the loop once it is committed.
 
         Whatever is queued later is committed no earlier: a file that is named after this call never
-        stands there without the links that were in it. Beyond ``most_pages`` no more pages are taken.
+        stands there without the links that were in it. Beyond ``most_pages`` no more pages are taken;
+        ``refused`` are those that the caller has left out for that.
         """
-        apply = partial(self._record, job=job, page=page, found=found, most_pages=most_pages)
+        apply = partial(self._record, job=job, page=page, found=found, most_pages=most_pages, refused=refused)
         self._writer.post(Write(apply, done=done))
 
     def queued(self, job: str, after: int) -> list[Queued]:
@@ -113,12 +110,12 @@ class Sites:
 
     def page(self, job: str, fingerprint: int) -> Page | None:
         """What is remembered of a URL."""
-        rows = self._rows(f"{_REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
-        return self._page(rows[0]) if rows else None
+        rows = self._rows(f"{page_rows.REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
+        return page_rows.page_of(rows[0], self._round) if rows else None
 
     def named(self, job: str, folded: str, fingerprint: int) -> bool:
         """Whether a file with this folded target belongs to another URL than that of ``fingerprint``."""
-        [(found,)] = self._rows(_NAMED, (text(job), _name(folded), fingerprint))
+        [(found,)] = self._rows(_NAMED, (text(job), page_rows.name(folded), fingerprint))
         return bool(found)
 
     def found(self, job: str, fingerprints: Sequence[int]) -> list[Found]:
@@ -138,11 +135,11 @@ class Sites:
             after = queued[-1].place
             for each in queued:
                 rows = self._rows(
-                    f"{_REMEMBERED} AND fingerprint = ? AND round = ?",
+                    f"{page_rows.REMEMBERED} AND fingerprint = ? AND round = ?",
                     (text(job), each.found.fingerprint, self._round),
                 )
                 if rows:
-                    yield self._page(rows[0])
+                    yield page_rows.page_of(rows[0], self._round)
 
     def converted(self, job: str, page: Page, saved: Saved, leads: int) -> None:
         """Queue that the page's file was rewritten: where its links lead, and what the file is now."""
@@ -172,6 +169,14 @@ class Sites:
         """How many found pages were not taken because ``most_pages`` was reached."""
         return self._rounds[job].refused if job in self._rounds else 0
 
+    def limits(self, job: str) -> Counter[str]:
+        """What links of this round's pages were left out for, and how many."""
+        counts: Counter[str] = Counter()
+        for limits, pages in self._rows(_LIMITS, (text(job), self._round)):
+            for reason, count in page_rows.limits_of(limits):
+                counts[reason] += count * pages
+        return counts
+
     def _plant(self, connection: sqlite3.Connection, job: str, seeds: Sequence[Found]) -> None:
         connection.execute(_FORGET, (text(job), self._round - ROUNDS_KEPT))
         self._insert(connection, job, seeds, None)
@@ -183,24 +188,22 @@ class Sites:
         page: Page | None,
         found: Sequence[Found],
         most_pages: int | None,
+        refused: int,
     ) -> None:
+        reached = self._reached(connection, job)
+        reached.untold += refused + (self._insert(connection, job, found, most_pages) if found else 0)
         if page is not None:
-            connection.execute(
-                _PAGE,
-                (
-                    text(job), page.fingerprint, self._round, text(page.key), text(page.url), page.digest,
-                    text(page.media), text(page.target),
-                    None if page.target is None else _name(fold(page.target)),
-                    text(page.moved_to), page.links, page.extracted, page.converted, page.archived,
-                ),
-            )  # fmt: skip
-        if found:
-            self._insert(connection, job, found, most_pages)
+            limits = page.limits
+            if reached.untold:
+                limits, reached.untold = (*limits, (MOST_PAGES, reached.untold)), 0
+            connection.execute(page_rows.RECORD, page_rows.row(job, page, self._round, limits))
 
     def _insert(
         self, connection: sqlite3.Connection, job: str, found: Sequence[Found], most_pages: int | None
-    ) -> None:
+    ) -> int:
+        """How many were refused."""
         reached = self._reached(connection, job)
+        before = reached.refused
         for each in found:
             if most_pages is not None and each.use is Use.PAGE and reached.pages >= most_pages:
                 there = (text(job), each.fingerprint, self._round)
@@ -211,6 +214,7 @@ class Sites:
             if connection.execute(_FOUND, (*where, *values)).rowcount:
                 reached.place += 1
                 reached.pages += each.use is Use.PAGE
+        return reached.refused - before
 
     def _reached(self, connection: sqlite3.Connection, job: str) -> _Round:
         reached = self._rounds.get(job)
@@ -219,25 +223,3 @@ class Sites:
             [pages] = connection.execute(_PAGES_FOUND, (text(job), self._round)).fetchone() if place else [0]
             reached = self._rounds[job] = _Round(place, pages)
         return reached
-
-    def _page(self, row: Sequence[Any]) -> Page:
-        mark, key, url, digest, media, target, moved_to, links, extracted, converted, archived, round_ = row
-        return Page(
-            fingerprint=mark,
-            key=key,
-            url=url,
-            digest=digest,
-            media=media,
-            target=target,
-            moved_to=moved_to,
-            links=links,
-            extracted=extracted,
-            converted=converted,
-            archived=archived,
-            current=round_ == self._round,
-        )
-
-
-def _name(folded: str) -> int:
-    """64 bits that stand for a folded target."""
-    return fingerprint(folded)

@@ -249,3 +249,28 @@ def test_links_that_a_bound_refused_are_followed_once_there_is_room(
     later = crawls.run(path)
     assert {f"/b/{number}.html" for number in range(3)} <= set(later.paths)
     assert len(later.paths) == 6
+
+
+@pytest.mark.parametrize("scope", ["depth: 1", "max_pages: 3", "max_repeats: 2", "max_queries: 1"])
+def test_what_a_bound_left_out_is_told_of_an_unchanged_site_and_of_a_round_that_goes_on(
+    scope: str, site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    site.page("/", "/a.html", "/b.html", "/q?x=1", "/q?x=2", "/r/r/r/x.html")
+    site.page("/a.html", "/deep.html")
+    for each in ("/b.html", "/q?x=1", "/q?x=2", "/r/r/r/x.html", "/deep.html"):
+        site.page(each)
+    slow = '"*": {delay: 0, concurrency: 1}'
+    path = crawl_manifest(crawls.folder, web, f"scope: {{{scope}}}", hosts=slow)
+    first = crawls.run(path)
+    assert f"limit_reached: {scope.partition(':')[0]}" in first.notes
+    again = crawls.run(path)
+    assert set(again.counts) == {"unchanged"}
+    assert again.notes == first.notes
+    site.page("/b.html", text="<p>changed</p>")
+    site.hold = 0.4
+    cut = crawls.run(path, "--deadline", "0.9s")
+    assert cut.ran.returncode == 7
+    site.hold = 0.0
+    rest = crawls.run(path)
+    assert rest.ran.returncode == 0
+    assert rest.notes == first.notes

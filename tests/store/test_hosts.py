@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.crawled import Found, HostFacts, RobotsFile, Use
+from crawler.crawled import Found, HostFacts, Page, RobotsFile, Use
 from crawler.errors import StorageFailed
 from crawler.model import Outcome
 from crawler.store import database
@@ -64,6 +64,21 @@ def first_version(state: Path) -> Path:
         )
         connection.commit()
     return path
+
+
+async def test_a_ledger_of_version_2_is_brought_up_to_date_and_forgets_no_page(tmp_path: Path) -> None:
+    path = first_version(tmp_path / "state")
+    second = resources.files("crawler.store").joinpath("schema_2.sql").read_text("utf-8")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(f"{second}; PRAGMA user_version = 2;")
+        connection.execute(
+            "INSERT INTO page (job, fingerprint, round, key, url, links, converted) "
+            "VALUES ('site', 7, 1, 'k', 'http://a.test/', x'', 1)"
+        )
+    async with run(tmp_path / "state", "two") as ledger:
+        page = Page(fingerprint=7, key="k", url="http://a.test/", converted=1)
+        assert ledger.sites.page("site", 7) == page
+        assert ledger.sites.limits("site") == {}
 
 
 async def test_a_ledger_of_version_1_is_brought_up_to_date_and_forgets_nothing(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: execute(path, "PRAGMA application_id = 77"),
         "another program",
     ),
-    "a newer schema": (lambda path: execute(path, "PRAGMA user_version = 3"), r"newer version \(schema 3;"),
+    "a newer schema": (lambda path: execute(path, "PRAGMA user_version = 4"), r"newer version \(schema 4;"),
     "an impossible schema": (lambda path: execute(path, "PRAGMA user_version = 0"), "schema 0"),
     "a missing table": (lambda path: execute(path, "DROP TABLE begun"), "lacks the tables begun"),
 }
@@ -74,7 +74,7 @@ async def test_a_damaged_ledger_is_refused_and_not_a_byte_of_it_changes(tmp_path
 async def test_a_newer_version_is_seen_even_if_only_the_log_has_it(tmp_path: Path) -> None:
     path = await filled(tmp_path / "old")
     writer = sqlite3.connect(path)
-    writer.execute("PRAGMA user_version = 3")
+    writer.execute("PRAGMA user_version = 4")
     copies = [tmp_path / "nightly.sqlite", tmp_path / "nightly.sqlite-wal"]
     for copy in copies:
         shutil.copy(path.with_name(copy.name), copy)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.crawled import Found, Page, Use
+from crawler.crawled import MOST_PAGES, Found, Page, Use
 from crawler.model import Outcome, Saved
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.names import fold
@@ -108,6 +108,25 @@ async def test_no_more_pages_are_taken_than_are_allowed_and_no_known_one_counts_
         await recorded(ledger, page("/b"), [found("/c"), found("/b")], most=3)
         assert ledger.sites.refused("job") == 1
         assert len(order(ledger)) == 5
+        assert ledger.sites.limits("job") == {MOST_PAGES: 1}  # the page was read again: it has one such link
+
+
+async def test_what_links_were_left_out_for_is_kept_with_their_page(tmp_path: Path) -> None:
+    limits = (("limit_reached: depth", 3), (f"with a {chr(8232)} in it", 1))
+    async with run(tmp_path, complete=False) as ledger:
+        ledger.sites.plant("job", [found("/")])
+        await recorded(ledger, page("/", limits=limits), [found("/a")], most=2)
+        await recorded(ledger, None, [found("/b"), found("/c")], most=2)  # a part of a large document
+        await recorded(ledger, page("/a", limits=limits[:1]), [found("/d")], most=2)
+        assert ledger.sites.limits("job") == {limits[0][0]: 6, limits[1][0]: 1, MOST_PAGES: 3}
+        assert ledger.sites.limits("other") == {}
+    async with run(tmp_path, "two") as ledger:  # the same round goes on
+        assert ledger.sites.limits("job") == {limits[0][0]: 6, limits[1][0]: 1, MOST_PAGES: 3}
+        known = ledger.sites.page("job", found("/").fingerprint)
+        assert known is not None
+        assert known.limits == limits
+    async with run(tmp_path, "three") as ledger:
+        assert ledger.sites.limits("job") == {}
 
 
 async def test_a_page_is_what_was_recorded_last(tmp_path: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from crawler.crawled import MOST_PAGES, Found, Use
+from crawler.crawled import MOST_PAGES, Found, Page, Use
 from crawler.job_types.crawling.documents import PAGE, REQUISITE, Reader
 from crawler.job_types.crawling.rules import CrawlRules
 from crawler.job_types.tools import Site
@@ -33,6 +34,12 @@ class Followed:
 
     found: list[Found] = field(default_factory=list)
     all: array[int] = field(default_factory=lambda: array("q"))
+    left_out: Counter[str] = field(default_factory=Counter)  # links, by the bound that refused them
+
+    @property
+    def limits(self) -> tuple[tuple[str, int], ...]:
+        """The last for a ``Page``."""
+        return tuple(self.left_out.items())
 
 
 class Following:
@@ -72,7 +79,7 @@ class Following:
             return known
 
     def follow(
-        self, urls: Iterable[str], kinds: bytes, depth: int, site: Site, *, pages: bool = True
+        self, urls: Iterable[str], kinds: bytes, depth: int, site: Site, *, pages: bool = True, cut: int = 0
     ) -> Followed:
         """What a document at ``depth`` leads to. ``pages`` says whether its links are followed as pages.
 
@@ -80,6 +87,8 @@ class Following:
         what it is depends on its URL alone, not on the page that was read first.
         """
         followed, taken, outside = Followed(), self._taken, self._outside
+        if cut:
+            followed.left_out["limit_reached: links of one document"] = cut
         for link in zip(urls, kinds, strict=True):
             if (there := taken.get(link[0])) is not None:
                 followed.all.append(there)
@@ -88,10 +97,10 @@ class Following:
                 if site.knows(mark):
                     followed.all.append(mark)
                     _with_room(taken)[link[0]] = mark
-                elif (use := self._use(url, link, depth + 1, site, pages)) is not None:
+                elif (use := self._use(url, link, depth + 1, followed, pages)) is not None:
                     followed.all.append(mark)
                     if use is Use.PAGE and not self._queries.admit(url).allowed:
-                        site.leave_out("limit_reached: max_queries")
+                        followed.left_out["limit_reached: max_queries"] += 1
                     else:
                         followed.found.append(Found(url, mark, use, depth + 1))
         return followed
@@ -110,16 +119,14 @@ class Following:
             await asyncio.sleep(0)
         return True
 
-    def again(self, links: bytes, depth: int, site: Site) -> Followed:
-        """What an unchanged document led to the last time, as far as it still belongs to the crawl.
-
-        ``links`` are those of its ``Page``.
-        """
-        followed = Followed(all=marks(links))
+    def again(self, page: Page, depth: int, site: Site) -> Followed:
+        """What an unchanged document led to the last time, as far as it still belongs to the crawl."""
+        followed = Followed(all=marks(page.links), left_out=Counter(dict(page.limits)))
+        del followed.left_out[MOST_PAGES]
         fresh = {mark for mark in followed.all if not site.knows(mark)}
         known = site.found(tuple(fresh)) if fresh else ()
         if len(known) < len(fresh):
-            site.leave_out(MOST_PAGES, len(fresh) - len(known))
+            followed.left_out[MOST_PAGES] = len(fresh) - len(known)
         for each in known:
             if each.use is Use.SITEMAP:
                 followed.found.append(replace(each, depth=depth + 1, hops=0))
@@ -155,7 +162,9 @@ class Following:
             use = Use.PAGE
         return Found(target, mark, use, found.depth, found.hops + 1)
 
-    def _use(self, url: str, link: tuple[str, int], depth: int, site: Site, pages: bool) -> Use | None:
+    def _use(
+        self, url: str, link: tuple[str, int], depth: int, followed: Followed, pages: bool
+    ) -> Use | None:
         _, kind = link
         page = kind & PAGE and not (kind & NOFOLLOW and self._rules.robots)
         requisite = kind & REQUISITE
@@ -168,7 +177,7 @@ class Following:
         if needed and self.scope.decide(url, depth, requisite=True).allowed:
             return Use.REQUISITE
         if verdict.rule.startswith(_LIMITS):
-            site.leave_out(f"limit_reached: {_short(verdict.rule)}")
+            followed.left_out[f"limit_reached: {_short(verdict.rule)}"] += 1
         elif not needed:  # hosts, folders and patterns say the same at every depth
             _with_room(self._outside).add(link)
         return None

@@ -39,8 +39,9 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
         request = structs.replace(request, headers=request.headers + conditions)
     async with tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
         if response.status == NOT_MODIFIED and conditions and known is not None and page is not None:
-            again = following.again(page.links, found.depth, site)
-            site.record(replace(page, key=task.key), again.found, most_pages=task.rules.max_pages)
+            again = following.again(page, found.depth, site)
+            page = replace(page, key=task.key, limits=again.limits)
+            site.record(page, again.found, most_pages=task.rules.max_pages)
             return kept(task, known, response)
         if not 200 <= response.status < 300:
             if found.depth == 0 and task.rules.sitemaps and response.status in (404, 410):

@@ -80,10 +80,11 @@ class Visit:
         task, page = self._task, self._page
         assert page is not None
         assert task.known is not None
-        followed = self._following.again(page.links, task.found.depth, self._site)
+        followed = self._following.again(page, task.found.depth, self._site)
         self._add_sitemaps(followed)
         archived = await archive_exchange(task, self._tools, response, None, page.archived, self._began)
-        self._record(replace(page, key=task.key, archived=archived or page.archived), followed)
+        page = replace(page, key=task.key, archived=archived or page.archived, limits=followed.limits)
+        self._record(page, followed)
         return kept(task, task.known, response)
 
     async def _moved(self, response: Response) -> Result:
@@ -175,17 +176,16 @@ class Visit:
     async def _follow(self, document: Document) -> Followed:
         """What the document leads to; of very many links the first are recorded before the last are read."""
         task, site, urls, kinds = self._task, self._site, document.urls, document.kinds
-        if document.cut:
-            site.leave_out("limit_reached: links of one document", document.cut)
         pages = document.pages and task.found.use is Use.PAGE
         depth = task.found.depth
         if len(urls) <= AT_ONCE:
-            return self._following.follow(urls, kinds, depth, site, pages=pages)
-        followed = Followed()
+            return self._following.follow(urls, kinds, depth, site, pages=pages, cut=document.cut)
+        followed = self._following.follow((), b"", depth, site, cut=document.cut)
         for start in range(0, len(urls), AT_ONCE):
             part = slice(start, start + AT_ONCE)
             some = self._following.follow(urls[part], kinds[part], depth, site, pages=pages)
             followed.all.extend(some.all)
+            followed.left_out.update(some.left_out)
             site.record(None, some.found, most_pages=self._rules.max_pages)
             await site.keep_up()
         return followed
@@ -218,6 +218,7 @@ class Visit:
             links=self._following.links(followed, found),
             extracted=document.extracted or (extract.recipe if extract is not None else None),
             archived=archived,
+            limits=followed.limits,
         )
 
     def _result(self, response: Response, content: Content) -> Result:
