@@ -61,7 +61,7 @@ async def recover(
             etag=intent.etag,
             last_modified=intent.last_modified,
         )
-        ledger.settle(record, _nobody_asks)
+        ledger.settle(record, _nobody_asks, lambda _: None)  # refused, it is fetched again
         recovered += 1
     await ledger.flush()
     return recovered

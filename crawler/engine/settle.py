@@ -14,6 +14,7 @@ from crawler.job_types.base import Misfit
 from crawler.job_types.saving import kept as unchanged
 from crawler.model import Checkpoint, Failure, Known, Outcome, Result, Task
 from crawler.store.records import TaskRecord
+from crawler.store.writer import Refusal
 
 Kept = tuple[Task, Known]
 """A task whose file is good as it is, and what the ledger knows of it."""
@@ -35,12 +36,25 @@ class Settler:
         self._fails = fails
         self._ended = ended
         self._behind = 0  # ends that are queued for the ledger
+        self._refusals = 0  # since the last ``rest``
         self._room = asyncio.Event()
         self._room.set()
         self._reached: dict[tuple[str, str], Checkpoint] = {}
 
     def settle(self, admitted: Admitted, result: Result) -> None:
         """Record how the task ended; count and tell it once that is committed."""
+        self._record(admitted, result, partial(self._refused, admitted))
+        if result.outcome is Outcome.FAILED:
+            self._fails(admitted.run)
+
+    def _refused(self, admitted: Admitted, error: Exception) -> None:
+        """The ledger cannot hold how the task ended: recorded is, instead, that it failed by a bug."""
+        self._refusals += 1
+        self._committed(1, lambda: None)
+        self._record(admitted, Result(outcome=Outcome.FAILED, failure=bug(error)), None)
+        self._fails(admitted.run)
+
+    def _record(self, admitted: Admitted, result: Result, refused: Refusal | None) -> None:
         task, bench = admitted.task, self._bench
         seconds = bench.monotonic() - admitted.started if admitted.attempts else 0.0
         failure, saved = result.failure, result.saved
@@ -67,9 +81,8 @@ class Settler:
             retryable=failure.retryable if failure else False,
             finished=bench.wall(),
         )
-        bench.ledger.settle(record, self._queued(1, partial(self.deliver, admitted, result, seconds)))
-        if result.outcome is Outcome.FAILED:
-            self._fails(admitted.run)
+        told = partial(self.deliver, admitted, result, seconds)
+        bench.ledger.settle(record, self._queued(1, told), refused)
 
     def settle_misfit(self, run: JobRun, misfit: Misfit) -> None:
         """Record as failed what never became a task; count and tell it once that is committed."""
@@ -204,6 +217,9 @@ class Settler:
         """Return once everything that ended is committed, counted and told. Raises ``StorageFailed``."""
         await self._bench.ledger.flush()
         await asyncio.sleep(0)  # the last batch's callbacks are already on the loop
+        if self._refusals:  # and may have queued one more record
+            self._refusals = 0
+            await self.rest()
 
     async def checkpoint(self, task: Task, reached: Checkpoint) -> None:
         """Commit how far a part file is durable; also where this run's next attempt starts."""

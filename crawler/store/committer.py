@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 
 from crawler.errors import StorageFailed
 from crawler.model import Saved
-from crawler.store.disk import start_writeback, storage_failed, sync_folder
+from crawler.store.disk import start_writeback, storable, storage_failed, sync_folder
 from crawler.store.files import Finalizing, Journal
 from crawler.store.folders import Folders
 from crawler.store.placing import place
@@ -186,7 +186,7 @@ def _each(steps: Iterable[_Step], action: Callable[[_Step], None]) -> None:
 def _stored(ready: Ready, dir_fd: int) -> Sink:
     sink = ready.store(dir_fd)
     if ready.mtime is not None:
-        stamp = int(ready.mtime * 1e9)
+        stamp = storable(int(ready.mtime * 1e9))  # a server may say the year 9999
         os.utime(sink.fileno(), ns=(stamp, stamp))
     return sink
 

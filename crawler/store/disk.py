@@ -19,6 +19,9 @@ _sync_file_range = getattr(_LIBC, "sync_file_range", None)  # Linux only
 if _sync_file_range is not None:
     _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
+# What the ledger can hold of a file's time: the years 1677 to 2262. File systems go further.
+_MOST_NS = 2**63 - 1
+
 # A file system that cannot do what was asked, in the words that different ones use (link(2), fsync(2)).
 UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
@@ -28,6 +31,16 @@ def storage_failed(error: OSError, doing: str, path: str) -> StorageFailed:
     code = error.errno or 0
     name = errno.errorcode.get(code, f"errno {code}")
     return StorageFailed(f"{name} ({os.strerror(code)}) while {doing} {path}")
+
+
+def storable(ns: int) -> int:
+    """Nanoseconds since the epoch, or the nearest that the ledger can hold."""
+    return max(-_MOST_NS, min(ns, _MOST_NS))
+
+
+def modified_ns(status: os.stat_result) -> int:
+    """A file's modification time as the ledger has it."""
+    return storable(status.st_mtime_ns)
 
 
 def refuse_full_disk(fd: int, shown: str, least: int) -> None:

@@ -20,7 +20,7 @@ from crawler.store.lock import Lock
 from crawler.store.records import RunInfo, RunRecord, TaskRecord, Unfinished
 from crawler.store.sites import Sites
 from crawler.store.statements import text
-from crawler.store.writer import Write, Writer
+from crawler.store.writer import Refusal, Write, Writer
 
 _UNFINISHED = """
 SELECT b.job, b.key, coalesce(nullif(b.url, ''), t.url, ''), b.target, b.sha256, b.size,
@@ -117,13 +117,14 @@ class Ledger:
         rows = self._rows(query, finding.sought(job, keys))
         return [finding.known_of(row, self._round_start) for row in rows]
 
-    def settle(self, record: TaskRecord, done: Callable[[], None]) -> None:
-        """Queue a task's end; ``done`` is called on the running loop once it is committed.
+    def settle(self, record: TaskRecord, done: Callable[[], None], refused: Refusal | None = None) -> None:
+        """Queue a task's end; once committed, ``done`` is called on the loop; ``refused`` if it cannot be.
 
-        Raises what the writer failed with. If it fails later, ``done`` is never called.
+        Raises what the writer failed with. If it fails later, neither is ever called.
         """
         self._writer.loop = asyncio.get_running_loop()
-        self._writer.post(Write(partial(statements.settle, record=record, run=self._run), done=done))
+        apply = partial(statements.settle, record=record, run=self._run)
+        self._writer.post(Write(apply, done=done, refused=refused))
 
     def keep(self, kept: Sequence[tuple[int, int]], finished: float, done: Callable[[], None]) -> None:
         """Queue that files are as they were: of each its ``Known.row`` and the task's ordinal now.

@@ -15,7 +15,7 @@ from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Known, Saved
 from crawler.policy.names import fold
 from crawler.store.committer import MAX_BATCH, Committer
-from crawler.store.disk import refuse_full_disk, storage_failed
+from crawler.store.disk import modified_ns, refuse_full_disk, storage_failed
 from crawler.store.files import Journal
 from crawler.store.folders import Folders
 from crawler.store.part import Part
@@ -121,7 +121,7 @@ class OutputRoot:
             status is not None
             and stat.S_ISREG(status.st_mode)
             and status.st_size == known.size
-            and status.st_mtime_ns == known.mtime_ns
+            and modified_ns(status) == known.mtime_ns
         )
 
     def read(self, target: str) -> bytes:

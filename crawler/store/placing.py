@@ -8,7 +8,7 @@ import stat
 
 from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Saved
-from crawler.store.disk import UNSUPPORTED, rename_no_replace, storage_failed
+from crawler.store.disk import UNSUPPORTED, modified_ns, rename_no_replace, storage_failed
 from crawler.store.folders import Where
 from crawler.store.sink import Sink
 
@@ -43,7 +43,7 @@ def place(dir_fd: int, where: Where, sink: Sink, *, replace: bool) -> Saved:
         target=where.target,
         size=written.st_size,
         sha256=sink.digest("sha256"),
-        mtime_ns=written.st_mtime_ns,
+        mtime_ns=modified_ns(written),
         replaced=replaced,
     )
 

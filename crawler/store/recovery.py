@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Saved
-from crawler.store.disk import storage_failed, sync_folder
+from crawler.store.disk import modified_ns, storage_failed, sync_folder
 from crawler.store.folders import Folders, Where
 from crawler.store.owning import reopen, unlink_own
 from crawler.store.placing import place
@@ -56,7 +56,7 @@ def _already_named(folder: int, where: Where, sha256: str, size: int) -> Saved |
     finally:
         os.close(fd)
     unlink_own(folder, where.part, (status.st_dev, status.st_ino))
-    return Saved(target=where.target, size=size, sha256=sha256, mtime_ns=status.st_mtime_ns, replaced=False)
+    return Saved(target=where.target, size=size, sha256=sha256, mtime_ns=modified_ns(status), replaced=False)
 
 
 def _name_now(folder: int, where: Where, sha256: str, size: int, replace: bool) -> Saved | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +108,32 @@ def test_a_retry_after_is_waited_for_and_then_all_is_well(
     first, second = threaded_server.log
     assert second.time - first.time >= 1.0
     assert "1 task was retried: 429" in done.stderr
+
+
+@pytest.mark.parametrize("year", [1600, 1969, 2300, 9999])
+def test_a_time_far_away_harms_neither_this_run_nor_the_next(
+    year: int, threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    date = format_datetime(datetime(year, 1, 1, tzinfo=UTC), usegmt=True)
+    threaded_server.set_answer(
+        "/a", b"<p>body", headers=[("Last-Modified", date), ("Content-Type", "text/html")]
+    )
+    url = threaded_server.url("/a")
+    jobs = f"""
+  - {{name: a, type: download, urls: ["{url}"], to: a}}
+  - {{name: c, type: crawl, start: "{url}", robots: false, to: "c/${{name}}", convert_links: true}}
+  - {{name: r, type: request, url: "{url}", save: r}}
+"""
+    path = manifest(tmp_path, jobs)
+    for outcomes in ({"new"}, {"unchanged", "new"}):
+        done = run_crawler("run", path, "-o", "out", "--events", "events.jsonl")
+        assert done.returncode == 0, done.stderr
+        assert {event["outcome"] for event in events(tmp_path / "events.jsonl")} <= outcomes
+        os.utime(tmp_path / "out/r", (2**34, 2**34))  # as somebody else may do
+    assert run_crawler("run", path, "-o", "out", "--force").returncode == 0
+    assert run_crawler("verify", path, "-o", "out").returncode == 0
+    assert run_crawler("get", url, "--to", "here").returncode == 0
+    assert run_crawler("get", url, "--to", "here").returncode == 0
 
 
 def test_a_foreign_file_is_left_alone(

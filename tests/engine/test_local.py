@@ -13,7 +13,7 @@ from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
 from crawler.events import JobFinished, TaskRetried
 from crawler.job_types.base import READ_AHEAD, Job, Misfit
 from crawler.job_types.tools import Tools
-from crawler.model import ErrorClass, Failure, Outcome, Result, Task, When
+from crawler.model import ErrorClass, Failure, Outcome, Result, Saved, Task, When
 from crawler.net.transport import MovedAway
 from crawler.request import Hop
 from tests.engine.bench import fine, job, running, task
@@ -40,6 +40,25 @@ async def test_a_bug_in_one_task_is_told_and_the_others_go_on(tmp_path: Path) ->
     assert failed[0].detail is not None
     assert "Traceback" in failed[0].detail
     assert sum(outcome is Outcome.NEW for outcome in run.outcomes.values()) == 8
+
+
+async def test_a_task_that_the_ledger_cannot_record_is_a_bug_and_the_others_go_on(tmp_path: Path) -> None:
+    async def work(task: Task, tools: Tools) -> Result:
+        mtime_ns = 2**63 if task.ordinal == 3 else 0
+        saved = Saved(target=task.key, size=1, sha256="ab", mtime_ns=mtime_ns, replaced=False)
+        return Result(outcome=Outcome.NEW, saved=saved)
+
+    async with running(tmp_path, work, lambda job: (task(n) for n in range(9))) as run:
+        await run.engine.run()
+    failed = {event.task: event.result.failure for event in run.finished if event.result.failure}
+    assert list(failed) == ["3"]
+    assert failed["3"].kind is ErrorClass.BUG
+    assert "OverflowError" in failed["3"].message
+    assert len(run.finished) == 9
+    assert sum(outcome is Outcome.NEW for outcome in run.outcomes.values()) == 8
+    async with running(tmp_path, work, lambda job: (task(n) for n in range(3))) as run:
+        await run.engine.run()
+    assert run.outcomes == {str(n): Outcome.NEW for n in range(3)}
 
 
 async def test_a_bug_in_the_expansion_ends_that_job_only(tmp_path: Path) -> None:

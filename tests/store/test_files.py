@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -193,6 +194,17 @@ async def test_a_file_is_intact_only_with_its_recorded_size_and_time(tmp_path: P
         assert not output.is_intact(Known(outcome=None, target="d/link", size=5, mtime_ns=saved.mtime_ns))
         (tmp_path / "d/f").unlink()
         assert not output.is_intact(known)
+
+
+@pytest.mark.parametrize("year", [1, 1600, 1969, 2300, 9999])
+async def test_a_time_that_the_ledger_cannot_hold_becomes_the_nearest_one(tmp_path: Path, year: int) -> None:
+    async with output_root(tmp_path) as output:
+        part = await output.open("f", job="j", key="k")
+        await part.write(b"12345")
+        mtime = datetime(year, 1, 1, tzinfo=UTC).timestamp()
+        saved = await part.finish(replace=False, mtime=mtime)
+        assert abs(saved.mtime_ns) < 2**63
+        assert output.is_intact(Known(outcome=None, target="f", size=5, mtime_ns=saved.mtime_ns))
 
 
 async def test_exists_counts_folders_and_dangling_links_too(tmp_path: Path) -> None:

@@ -36,6 +36,15 @@ async def test_a_whole_target_is_done(folder: Path) -> None:
     assert await recovered(folder)
 
 
+async def test_a_file_of_a_time_that_the_ledger_cannot_hold_is_done_too(folder: Path) -> None:
+    (folder / "f").write_bytes(DATA)
+    os.utime(folder / "f", ns=(2**63 + 5, 2**63 + 5))
+    async with output_root(folder.parent) as output:
+        saved = await output.recover("d/f", sha256=SHA256, size=len(DATA))
+    assert saved is not None
+    assert saved.mtime_ns == 2**63 - 1
+
+
 async def test_a_kill_between_link_and_unlink_leaves_one_name(folder: Path) -> None:
     (folder / "f").write_bytes(DATA)
     (folder / "f.part").hardlink_to(folder / "f")

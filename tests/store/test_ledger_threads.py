@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import StorageFailed
+from crawler.model import Checkpoint
 from crawler.store import database
 from crawler.store.files import Finalizing
 from crawler.store.ledger import Ledger
@@ -118,6 +119,39 @@ def test_after_one_failure_nothing_of_its_batch_and_nothing_later_is_written(tmp
     with sqlite3.connect(tmp_path / "nightly.sqlite") as connection:
         assert connection.execute("SELECT count(*) FROM begun").fetchone() == (0,)
     connection.close()
+
+
+async def test_a_record_that_the_ledger_cannot_hold_is_refused_alone(tmp_path: Path) -> None:
+    refused: list[Exception] = []
+    async with run(tmp_path) as ledger:
+        ledger.settle(record("a"), lambda: None)
+        ledger.settle(record("b", mtime_ns=2**63), lambda: refused.append(AssertionError()), refused.append)
+        await settled(ledger, record("c"))
+        assert [ledger.find("images", key) is not None for key in "abc"] == [True, False, True]
+        assert ledger.failed is None
+    assert [type(error) for error in refused] == [OverflowError]
+
+
+async def test_who_waits_for_what_the_ledger_cannot_hold_is_told_and_nobody_else(tmp_path: Path) -> None:
+    async with run(tmp_path) as ledger:
+        with pytest.raises(OverflowError):
+            await ledger.checkpoint("j", "k", "http://h/", "k", Checkpoint(2**63, '"v"', None, "u", 1))
+        await settled(ledger, record("c"))
+        assert ledger.failed is None
+
+
+def test_a_change_that_is_refused_half_way_takes_its_batch_along(tmp_path: Path) -> None:
+    writer = writer_at(tmp_path)
+
+    def half(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO begun (job, key, run) VALUES ('j', 'k', 1)")
+        connection.execute("INSERT INTO begun (job, key, run) VALUES ('j', 'l', ?)", (2**63,))
+
+    with pytest.raises(OverflowError):
+        writer.call(half).result()
+    assert isinstance(writer.failed, OverflowError)
+    writer.stop()
+    writer.ended.result()
 
 
 def test_a_mistake_of_ours_is_not_called_a_storage_failure(tmp_path: Path) -> None:
