@@ -97,7 +97,8 @@ class _Transfer:
         async with self._send(range_header(reached, start, end if reached.gaps else None)) as response:
             if response.status == PARTIAL_CONTENT:
                 fits = resume.holds(reached, start, end, response.url, response.headers)
-                return await self._receive(response) if fits and not response.encoded else None
+                surplus = response.length is not None and response.length > end - start
+                return await self._receive(response) if fits and not (surplus or response.encoded) else None
             if response.status == RANGE_NOT_SATISFIABLE:
                 if resume.already_whole(reached, response.url, response.headers):
                     return await self._complete(response, 0)

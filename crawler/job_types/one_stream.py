@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from crawler.errors import Truncated
+from crawler.errors import ProtocolBroken, Truncated
 from crawler.job_types import reading
 from crawler.job_types.tools import Tools
 from crawler.model import Checkpoint
@@ -14,7 +14,10 @@ from crawler.store.files import PartFile
 
 
 class OneStream:
-    """The plain way to fetch a file. ``version`` is ``None`` if it could not be continued later."""
+    """The plain way to fetch a file: all of it, or what is missing of ``version``.
+
+    ``version`` is ``None`` if the file could not be continued later.
+    """
 
     def __init__(self, version: Checkpoint | None, part: PartFile, tools: Tools) -> None:
         self.received = 0  # bytes, once all are there
@@ -24,11 +27,14 @@ class OneStream:
         self._saved = self._saved_at_offset = part.offset
         self._saved_at = 0.0
         self._saving: asyncio.Task[None] | None = None
+        self._declared: int | None = None
 
     async def run(self, response: Response, cap: int | None) -> None:
-        """Return when the body is whole. Raises ``TooLarge`` past ``cap`` bytes, and as reading does."""
+        """Return when the file is whole. Raises ``TooLarge`` past ``cap`` bytes, ``ProtocolBroken`` past its
+        declared size, and as reading does.
+        """
         part, gauge, start = self._part, self._tools.gauge, self._part.offset
-        declared = None if response.encoded or response.length is None else start + response.length
+        declared = self._declared = self._size(response)
         gauge.start(declared, start)
         self._saved_at = asyncio.get_running_loop().time()
         try:
@@ -42,6 +48,17 @@ class OneStream:
             raise Truncated(
                 f"the body ended after {part.offset} of {declared} bytes", sent=True, answered=True
             )
+
+    def _size(self, response: Response) -> int | None:
+        """Of the whole file, as far as the server has said it.
+
+        Of what is continued the version has it: a 206's own framing may end it early (RFC 9110 §14.4).
+        """
+        if self._version is not None:
+            return self._version.total
+        if response.encoded or response.length is None:
+            return None
+        return self._part.offset + response.length
 
     async def checkpoint(self) -> None:
         """Make what came in durable and record it, if there is anything new."""
@@ -62,6 +79,12 @@ class OneStream:
         return received
 
     async def _take(self, piece: bytes) -> None:
+        if self._declared is not None and self._part.offset + len(piece) > self._declared:
+            raise ProtocolBroken(
+                f"the answer is longer than its Content-Range, which ends at {self._declared} bytes",
+                sent=True,
+                answered=True,
+            )
         await self._part.write(piece)
         await self._save_if_due()
 

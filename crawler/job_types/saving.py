@@ -7,6 +7,8 @@ from crawler.model import Known, Outcome, Result, Saved, Task
 from crawler.net.transport import Response
 from crawler.store.files import Files, Origin, PartFile
 
+PARTIAL_CONTENT = 206
+
 
 def is_ours(known: Known | None, target: str | None) -> bool:
     """Whether the ledger says that an earlier run of this task put the file there."""
@@ -56,7 +58,7 @@ async def finish(
         saved=saved,
         etag=origin.etag,
         last_modified=origin.last_modified,
-        note=_note(task, unverified=response is not None and not response.verified_length),
+        note=_note(task, unverified=response is not None and _unverified(response)),
         source=origin.url if task.source else None,
     )
 
@@ -73,6 +75,11 @@ def kept(task: Task, known: Known, response: Response | None = None) -> Result:
         note=_note(task, unverified=False) if response else None,
         source=known.url if known.url != task.url else None,
     )
+
+
+def _unverified(response: Response) -> bool:
+    """Whether nothing has said where the body ends; of a 206 its Content-Range has."""
+    return not response.verified_length and response.status != PARTIAL_CONTENT
 
 
 def _note(task: Task, *, unverified: bool) -> str | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Any
 
 import pytest
 
-from crawler.errors import TooLarge, Truncated
+from crawler.errors import ProtocolBroken, TooLarge, Truncated
 from crawler.job_types import reading
 from crawler.model import Checkpoint, Outcome
 from tests.job_types.bench import Bench, reached, task
-from tests.server import Server, file_bytes
+from tests.server import Offer, Server, file_bytes
 
 SIZE = 40_000_001
 
@@ -50,6 +51,62 @@ async def test_a_cut_large_file_goes_on_where_it_ended(bench: Bench, server: Ser
     assert server.log[-1].header("Range") == f"bytes={cut}-"
     assert bench.checkpoints[-1].offset > cut
     assert (bench.root / "a.part").read_bytes() == file_bytes(SIZE)[: bench.checkpoints[-1].offset]
+
+
+def framings(surplus: int) -> list[dict[str, object]]:
+    """The ways to end a 206's body that many bytes beside its Content-Range."""
+    return [{"surplus": surplus} | how for how in ({}, {"chunked": True}, {"close_delimited": True})]
+
+
+@pytest.mark.parametrize("size", [1_000_000, 3_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("switches", [*framings(-5), *framings(-400_000)], ids=str)
+async def test_a_rest_that_is_shorter_than_its_content_range_is_truncated(
+    bench: Bench, server: Server, switches: dict[str, object], size: int
+) -> None:
+    offer, again = await cut_in_the_middle(bench, server, size)
+    for switch, value in switches.items():
+        setattr(offer, switch, value)
+    with pytest.raises(Truncated):
+        await bench.perform(again, "download")
+    assert bench.names() == ["a.part"]
+    for switch in switches:
+        setattr(offer, switch, 0)
+    result = await bench.perform(reached(again, bench.checkpoints[-1]), "download")
+    assert (result.status, bench.read("a")) == (206, file_bytes(size))
+
+
+@pytest.mark.parametrize("size", [1_000_000, 3_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("switches", [*framings(5), *framings(400_000)], ids=str)
+async def test_a_rest_that_is_longer_than_its_content_range_is_never_taken(
+    bench: Bench, server: Server, switches: dict[str, object], size: int
+) -> None:
+    offer, again = await cut_in_the_middle(bench, server, size)
+    for switch, value in switches.items():
+        setattr(offer, switch, value)
+    if len(switches) == 1:  # the declared length says it before a byte is taken
+        result = await bench.perform(again, "download")
+        assert (result.status, bench.read("a")) == (200, file_bytes(size))
+        return
+    with pytest.raises(ProtocolBroken, match="longer than"):
+        await bench.perform(again, "download")
+    assert bench.names() == []
+    assert all(each.offset <= size for each in bench.checkpoints)
+
+
+async def test_the_content_range_vouches_for_a_rest_that_has_no_length(bench: Bench, server: Server) -> None:
+    offer, again = await cut_in_the_middle(bench, server, 1_000_000)
+    offer.close_delimited = True
+    result = await bench.perform(again, "download")
+    assert (result.status, result.note, bench.read("a")) == (206, None, file_bytes(1_000_000))
+
+
+async def cut_in_the_middle(bench: Bench, server: Server, size: int) -> tuple[Offer, Any]:
+    """The offer, and a task whose first attempt was cut short."""
+    offer = server.set_file("a", file_bytes(size), cut_after=size // 2, cuts=1)
+    first = task("download", urls=[server.url("/versions/a")], to="a")
+    with pytest.raises(Truncated):
+        await bench.perform(first, "download")
+    return offer, reached(first, bench.checkpoints[-1])
 
 
 async def test_a_cancelled_large_file_keeps_what_came(bench: Bench, server: Server) -> None:

@@ -88,7 +88,9 @@ class Offer:
     ignore_conditions: bool = False  # never 304
     content_range_shift: int = 0  # a 206 starts this many bytes beside what was asked for
     wrong_total: int = 0  # added to the total of Content-Range
+    surplus: int = 0  # so many bytes more in a 206 than its Content-Range says; fewer if negative
     chunked: bool = False  # no Content-Length
+    close_delimited: bool = False  # no Content-Length either: the close is the end
     delay: float = 0.0  # seconds before each read of ``read_size`` bytes
     read_size: int = PIECE
     throttle: float | None = None  # bytes/s
@@ -171,12 +173,14 @@ async def serve(exchange: Exchange, offer: Offer) -> None:
     if stop <= start or start < 0:
         return await exchange.answer(416, b"", [*headers, ("Content-Range", f"bytes */{total}")])
     headers.append(("Content-Range", f"bytes {start}-{stop - 1}/{total}"))
-    return await _send(exchange, offer, 206, headers, start, stop)
+    return await _send(exchange, offer, 206, headers, start, stop + offer.surplus)
 
 
 async def _send(exchange: Exchange, offer: Offer, status: int, headers: Pairs, start: int, stop: int) -> None:
     if offer.chunked:
         await exchange.start(status, [*headers, ("Transfer-Encoding", "chunked")])
+    elif offer.close_delimited:
+        await exchange.start(status, [*headers, ("Connection", "close")])
     else:
         await exchange.start(status, headers, stop - start)
     if exchange.request.method == "HEAD":
@@ -191,10 +195,13 @@ async def _send(exchange: Exchange, offer: Offer, status: int, headers: Pairs, s
     for at in range(start, limit, step):
         if pause := offer.delay + (step / offer.throttle if offer.throttle else 0.0):
             await asyncio.sleep(pause)
-        piece = content.slice(at, min(at + step, limit))
+        end = min(at + step, limit)
+        piece = content.slice(at, end).ljust(end - at, b"?")
         await exchange.raw(b"%x\r\n%s\r\n" % (len(piece), piece) if offer.chunked else piece)
     if limit < stop:
         offer.cuts -= 1
+        raise Hangup
+    if offer.close_delimited:
         raise Hangup
     if offer.chunked:
         await exchange.raw(b"0\r\n\r\n")
