@@ -42,11 +42,13 @@ def beginning(
     """The version that a whole answer belongs to, at offset 0; ``None`` if it can never be continued.
 
     It takes a strong validator, a declared length, bytes as stored (a coding cannot be entered half
-    way) and a server that does not rule ranges out.
+    way) and a server that does not rule ranges out. A date is one only where there is no entity tag, not
+    even a weak one (RFC 9110 §13.1.5).
     """
     etag, modified = strong_etag(headers.get("ETag")), settled_last_modified(headers)
+    strong = etag is not None or (modified is not None and "ETag" not in headers)
     ranges = headers.get("Accept-Ranges", "").strip().lower() != "none"
-    if (etag is None and modified is None) or length is None or encoded or not ranges:
+    if not strong or length is None or encoded or not ranges:
         return None
     return Checkpoint(offset=0, etag=etag, last_modified=modified, url=version_url(url), total=length)
 
@@ -116,11 +118,14 @@ def same_version(checkpoint: Checkpoint, headers: Mapping[str, str]) -> bool:
 
     A server that ignores ``If-Range`` can send a fitting range of another version, so the condition
     that we sent is not taken as proof: RFC 9110 §15.3.7 has a 206 repeat the ETag that a 200 would
-    carry. An answer that names no validator starts the file over, which costs bytes, never truth.
+    carry. An answer that names no validator, or another one besides, starts the file over, which costs
+    bytes, never truth.
     """
-    if checkpoint.etag is not None:
-        return headers.get("ETag") == checkpoint.etag
-    return checkpoint.last_modified is not None and headers.get("Last-Modified") == checkpoint.last_modified
+    etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+    if checkpoint.etag is None:
+        return etag is None and modified is not None and modified == checkpoint.last_modified
+    other_date = None not in (modified, checkpoint.last_modified) and modified != checkpoint.last_modified
+    return etag == checkpoint.etag and not other_date
 
 
 def holds(checkpoint: Checkpoint, start: int, end: int, url: str, headers: Mapping[str, str]) -> bool:

@@ -122,6 +122,15 @@ async def test_a_foreign_file_is_left_alone_and_nothing_is_sent(bench: Bench, se
     assert bench.read("a") == ONE
 
 
+async def test_a_version_that_only_its_weak_tag_tells_apart_is_not_appended(
+    bench: Bench, server: Server
+) -> None:
+    _, again = await _cut_in_the_middle(bench, server, {"weak": True, "etag": "v1"})
+    server.set_file("a", TWO, weak=True, etag="v2")
+    await bench.perform(again, "download")
+    assert bench.read("a") == TWO
+
+
 async def _cut_in_the_middle(bench: Bench, server: Server, offered: dict[str, Any]) -> tuple[Offer, Any]:
     """The offer, and a task whose first attempt was cut short, with what it committed."""
     offer = server.set_file("a", ONE, cut_after=300_000, cuts=1, **offered)
@@ -151,7 +160,9 @@ async def test_a_settled_last_modified_is_enough_to_go_on(bench: Bench, server: 
 
 
 @pytest.mark.parametrize(
-    "offer", [{"weak": True, "last_modified": None}, {"no_validator": True}, {"chunked": True}], ids=str
+    "offer",
+    [{"weak": True, "last_modified": None}, {"weak": True}, {"no_validator": True}, {"chunked": True}],
+    ids=str,
 )
 async def test_without_a_strong_validator_or_a_length_nothing_is_kept(
     bench: Bench, server: Server, offer: dict[str, object]

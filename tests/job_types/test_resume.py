@@ -68,6 +68,31 @@ def test_a_206_that_is_not_exactly_the_rest_is_refused(url: str, headers: dict[s
     assert not resume.holds(REACHED, 100, 1000, url, headers)
 
 
+BY_DATE = replace(REACHED, etag=None, last_modified=OLD)
+BY_BOTH = replace(REACHED, last_modified=OLD)
+
+
+@pytest.mark.parametrize(
+    ("begun", "named", "same"),
+    [
+        (BY_DATE, {"Last-Modified": OLD}, True),
+        (BY_DATE, {"Last-Modified": NEW}, False),
+        (BY_DATE, {"Last-Modified": OLD, "ETag": 'W/"v2"'}, False),
+        (BY_DATE, {"Last-Modified": OLD, "ETag": '"v2"'}, False),
+        (BY_BOTH, {"Last-Modified": OLD, "ETag": '"v1"'}, True),
+        (BY_BOTH, {"ETag": '"v1"'}, True),
+        (BY_BOTH, {"Last-Modified": NEW, "ETag": '"v1"'}, False),
+        (BY_BOTH, {"Last-Modified": OLD}, False),
+        (REACHED, {"Last-Modified": NEW, "ETag": '"v1"'}, True),
+    ],
+)
+def test_an_answer_is_of_our_version_only_if_it_names_no_other(
+    begun: Checkpoint, named: dict[str, str], same: bool
+) -> None:
+    assert resume.same_version(begun, named) is same
+    assert resume.holds(begun, 100, 1000, URL, {"Content-Range": "bytes 100-999/1000", **named}) is same
+
+
 def test_a_416_means_whole_only_at_our_own_size_and_version() -> None:
     whole = replace(REACHED, offset=1000)
     assert resume.already_whole(whole, URL, {"Content-Range": "bytes */1000", "ETag": '"v1"'})
@@ -82,6 +107,8 @@ def test_a_416_means_whole_only_at_our_own_size_and_version() -> None:
         {},
         {"ETag": 'W/"weak"'},
         {"ETag": "unquoted"},
+        {"ETag": 'W/"weak"', "Last-Modified": OLD, "Date": NEW},
+        {"ETag": "unquoted", "Last-Modified": OLD, "Date": NEW},
         {"Last-Modified": OLD},
         {"Last-Modified": OLD, "Date": OLD},
         {"Last-Modified": "yesterday", "Date": NEW},
