@@ -21,6 +21,7 @@ from crawler.job_types.expect_spec import HeadExpectSpec
 from crawler.job_types.fetch import fetch
 from crawler.job_types.prepare import Values, prepare
 from crawler.job_types.ranges import Segments
+from crawler.job_types.refresh import still_fits
 from crawler.job_types.saving import kept, refuse_foreign
 from crawler.job_types.spec import (
     ChecksumOrSumsField,
@@ -139,8 +140,8 @@ class Download:
         return rows_to_come(job, job.spec.rows)
 
     def already(self, task: DownloadTask, known: Known, files: Files) -> bool:
-        """With ``refresh: never`` the file that we have is good."""
-        return task.rules.refresh == "never" and files.is_intact(known)
+        """With ``refresh: never`` the file that we have is good, unless today's rules would not take it."""
+        return task.rules.refresh == "never" and still_fits(task, known) and files.is_intact(known)
 
     async def perform(self, task: DownloadTask, tools: Tools) -> Result:
         """Fetch the file, or find that the one we have is still good."""

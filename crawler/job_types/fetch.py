@@ -106,11 +106,15 @@ class _Transfer:
             return await self._whole(response)
 
     async def _from_start(self) -> Result:
-        conditions = refresh.conditions(self._task, self._tools.files)
-        async with self._send(conditions) as response:
-            if response.status == NOT_MODIFIED and conditions and self._task.known is not None:
-                await self.leave(keep=False)
-                return kept(self._task, self._task.known, response)
+        conditions, known = refresh.conditions(self._task, self._tools.files), self._task.known
+        if conditions and known is not None:
+            async with self._send(conditions) as response:
+                if response.status != NOT_MODIFIED:
+                    return await self._whole(response)
+                if refresh.confirms(self._task, response):
+                    await self.leave(keep=False)
+                    return kept(self._task, known, response)
+        async with self._send(()) as response:
             return await self._whole(response)
 
     def _send(self, extra: Pairs) -> AbstractAsyncContextManager[Response]:

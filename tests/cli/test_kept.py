@@ -59,6 +59,23 @@ def test_a_file_that_was_deleted_or_edited_is_fetched_again(
     assert files["77.bin"] == file_bytes(100, "77")
 
 
+def test_a_rule_that_was_added_since_is_held_against_what_is_there(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/file/100/1")
+    job = '  - {{name: it, type: download, urls: ["{}"], to: a.bin, refresh: never, {}}}'
+    for rule, code in [
+        ("", 0),
+        (f"checksum: 'sha256:{'1' * 64}'", 4),
+        ("max_bytes: 99", 4),
+        ("min_bytes: 9", 0),
+    ]:
+        ran = run_crawler("run", manifest(tmp_path, job.format(url, rule)))
+        assert ran.returncode == code, ran.stderr
+    assert len(threaded_server.log) == 3
+    assert finals(tmp_path / "data") == {"a.bin": file_bytes(100, "1")}
+
+
 def test_rows_may_come_in_another_order_with_new_ones_among_them(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

@@ -92,6 +92,59 @@ async def test_refresh_never_asks_nobody_while_the_file_is_whole(bench: Bench, s
     assert (await bench.perform(known, "download")).outcome is Outcome.NEW
 
 
+NEW_RULES: list[tuple[dict[str, Any], type[TaskError]]] = [
+    ({"checksum": "sha256:" + "1" * 64}, IntegrityFailed),
+    ({"min_bytes": len(ONE) + 1}, UnexpectedContent),
+    ({"max_bytes": len(ONE) - 1}, TooLarge),
+]
+
+
+@pytest.mark.parametrize("refresh", ["never", "conditional"])
+@pytest.mark.parametrize(("rule", "error"), NEW_RULES, ids=["checksum", "min_bytes", "max_bytes"])
+async def test_a_file_that_todays_rules_would_not_take_is_fetched_anew(
+    bench: Bench, server: Server, refresh: str, rule: dict[str, Any], error: type[TaskError]
+) -> None:
+    server.set_file("a", ONE)
+    keys: dict[str, Any] = {"urls": [server.url("/versions/a")], "to": "a", "refresh": refresh}
+    done = await bench.perform(task("download", **keys), "download")
+    again = remembered(task("download", **keys, **rule), done)
+    with pytest.raises(error):
+        await bench.perform(again, "download")
+    assert server.log[-1].header("If-None-Match") is None
+    assert bench.names() == ["a"]
+    assert bench.read("a") == ONE
+
+
+@pytest.mark.parametrize("refresh", ["never", "conditional"])
+async def test_new_rules_that_the_file_meets_leave_it_unchanged(
+    bench: Bench, server: Server, refresh: str
+) -> None:
+    server.set_file("a", ONE)
+    keys: dict[str, Any] = {"urls": [server.url("/versions/a")], "to": "a", "refresh": refresh}
+    done = await bench.perform(task("download", **keys), "download")
+    keys |= {"min_bytes": len(ONE), "max_bytes": len(ONE), "expect": {"content_type": "text/csv"}}
+    keys["checksum"] = f"sha256:{hashlib.sha256(ONE).hexdigest()}"
+    result = await bench.perform(remembered(task("download", **keys), done), "download")
+    assert result.outcome is Outcome.UNCHANGED
+    assert [request.header("If-None-Match") is None for request in server.log[1:]] == [False][
+        : refresh != "never"
+    ]
+
+
+async def test_a_304_that_names_another_type_than_is_wanted_by_now_is_not_believed(
+    bench: Bench, server: Server
+) -> None:
+    offer = server.set_file("a", ONE)
+    keys: dict[str, Any] = {"urls": [server.url("/versions/a")], "to": "a"}
+    done = await bench.perform(task("download", **keys), "download")
+    again = remembered(task("download", **keys, expect={"content_type": "text/csv"}), done)
+    offer.headers.append(("Content-Type", "text/html"))
+    with pytest.raises(UnexpectedContent, match="text/html"):
+        await bench.perform(again, "download")
+    assert [request.header("If-None-Match") is None for request in server.log[1:]] == [False, True]
+    assert bench.read("a") == ONE
+
+
 async def test_new_content_replaces_our_own_file_and_is_called_changed(bench: Bench, server: Server) -> None:
     server.set_file("a", ONE)
     first = task("download", urls=[server.url("/versions/a")], to="a")
