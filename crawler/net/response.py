@@ -83,8 +83,7 @@ class AiohttpResponse(Incoming):
     @property
     def encoded(self) -> bool:
         """Whether a content coding was applied."""
-        coding = self._response.headers.get("Content-Encoding")
-        return coding is not None and coding.strip().lower() not in ("", "identity")
+        return any(name.strip().lower() not in ("", "identity") for name in self._coding().split(","))
 
     def small_body(self) -> bytes | None:
         """The whole decoded body if it is there already and at most 1 MiB; else ``None``."""
@@ -156,7 +155,11 @@ class AiohttpResponse(Incoming):
     def _decoder(self) -> Decoder | None:
         if self._declared == 0:
             return None
-        return decoder_for(self._response.headers.get("Content-Encoding", ""))
+        return decoder_for(self._coding())
+
+    def _coding(self) -> str:
+        """Content-Encoding, its lines as one list (RFC 9110 §5.3)."""
+        return ", ".join(self._response.headers.getall("Content-Encoding", ()))
 
     async def _decoded(self, wire: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         decoder = self._decoder()

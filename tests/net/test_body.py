@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import socket
 import struct
 from pathlib import Path
@@ -119,6 +120,20 @@ async def test_identity_is_no_coding(client: Client, server: Server, coding: str
     async with client.transport.open(Request(url=url), slot=urls.slot(url)) as response:
         assert not response.encoded
         assert response.small_body() == b"body"
+
+
+@pytest.mark.parametrize(
+    "lines", [("gzip", "gzip"), ("identity", "gzip, gzip"), ("gzip", "", "x-gzip")], ids=str
+)
+async def test_codings_on_several_lines_are_one_list(
+    client: Client, server: Server, lines: tuple[str, ...]
+) -> None:
+    body = gzip.compress(gzip.compress(b"hello"))
+    server.set_answer("/twice", body, headers=[("Content-Encoding", line) for line in lines])
+    url = server.url("/twice")
+    assert (await client.fetch(url)).body == b"hello"
+    async with client.transport.open(Request(url=url), slot=urls.slot(url)) as response:
+        assert response.encoded
 
 
 async def test_an_empty_body_may_claim_any_coding(client: Client, server: Server) -> None:
