@@ -16,7 +16,8 @@ from crawler.model import Counts, ErrorClass, Outcome
 from crawler.policy.redact import Redactor
 from crawler.report import ascii_json
 from crawler.report.clock import rfc3339
-from crawler.report.tally import HostTally, Tally
+from crawler.report.human import plural
+from crawler.report.tally import HostTally, JobTally, Tally
 
 KEPT_HOSTS = 100  # in the report, as of failures
 
@@ -125,13 +126,20 @@ def build(tally: Tally, finished: RunFinished, redactor: Redactor) -> Report:
                 type=job.type,
                 outcome=job.outcome,
                 totals=Totals.of(job.counts),
-                notes=tuple(map(redactor.text, job.notes)),
+                notes=tuple(map(redactor.text, _notes(job))),
             )
             for job in tally.jobs.values()
         ),
         failures=tuple(_failure(event, redactor) for event in tally.failures),
         hosts=tuple(_host(host, redactor) for host in islice(tally.hosts.values(), KEPT_HOSTS)),
     )
+
+
+def _notes(job: JobTally) -> tuple[str, ...]:
+    if not job.unverified_length:
+        return job.notes
+    answers = plural(job.unverified_length, "answer")
+    return (*job.notes, f"unverified_length: {answers} came without a length or an end mark")
 
 
 def write(report: Report, path: str) -> None:

@@ -49,6 +49,7 @@ class JobTally:
     ended: Outcome | None = None
     reason: str | None = None  # why it never started
     notes: tuple[str, ...] = ()
+    unverified_length: int = 0  # answers that came without a length or an end mark
 
     @property
     def outcome(self) -> Outcome:
@@ -99,7 +100,6 @@ class Tally:
         self.retries: dict[tuple[ErrorClass, int | None], RetryTally] = {}
         self.retried = 0  # tasks that took more than one attempt
         self.recovered = 0  # of those, the ones that ended well
-        self.unverified_length = 0
         self.hosts: dict[str, HostTally] = {}  # the first thousand that were paused or given up
         self.other_hosts = 0  # how often any other one was
 
@@ -129,6 +129,11 @@ class Tally:
 
     def close(self) -> None:
         """Nothing to release."""
+
+    @property
+    def unverified_length(self) -> int:
+        """Answers that came without a length or an end mark."""
+        return sum(job.unverified_length for job in self.jobs.values())
 
     def paused(self, now: float) -> int:
         """How many hosts are paused at ``now``, seconds since the epoch."""
@@ -163,7 +168,7 @@ class Tally:
             counts.requests += event.requests
             counts.retries += max(event.attempts - 1, 0)
             setattr(counts, result.outcome, getattr(counts, result.outcome) + 1)
-        self.unverified_length += "unverified_length" in (result.note or "")
+        self._job(event.job).unverified_length += "unverified_length" in (result.note or "")
         if result.failure is not None:
             self._failed(event)
         if event.attempts > 1:

@@ -55,7 +55,8 @@ async def test_a_cut_large_file_goes_on_where_it_ended(bench: Bench, server: Ser
 
 def framings(surplus: int) -> list[dict[str, object]]:
     """The ways to end a 206's body that many bytes beside its Content-Range."""
-    return [{"surplus": surplus} | how for how in ({}, {"chunked": True}, {"close_delimited": True})]
+    ways: list[dict[str, object]] = [{}, {"chunked": True}, {"close_delimited": True}]
+    return [{"surplus": surplus} | way for way in ways]
 
 
 @pytest.mark.parametrize("size", [1_000_000, 3_000_000], ids=["small", "large"])

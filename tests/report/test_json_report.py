@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import StorageFailed
-from crawler.model import Failure, Outcome
+from crawler.events import JobFinished
+from crawler.model import Counts, Failure, Outcome
 from crawler.policy.redact import Redactor
 from crawler.report.json_report import Report, build, write
 from crawler.report.tally import Tally
@@ -48,6 +49,27 @@ def a_report(*secrets: str) -> Report:
         skipped("hook", "post", "nothing changed"),
     )
     return build(tally, ended(tally), Redactor(secrets))
+
+
+def test_answers_without_a_length_are_counted_in_the_notes_of_their_job() -> None:
+    tally = tallied(
+        started(("reports", "download"), ("hook", "post")),
+        finished("a", note="unverified_length"),
+        finished("b", note="from mirror http://h/b; unverified_length"),
+        finished("c"),
+        JobFinished(
+            time=0,
+            job="reports",
+            type="download",
+            outcome=Outcome.NEW,
+            counts=Counts(),
+            notes=("limit_reached: x",),
+        ),
+    )
+    reports, hook = json.loads(build(tally, ended(tally), Redactor(())).to_json())["jobs"]
+    expected = "unverified_length: 2 answers came without a length or an end mark"
+    assert reports["notes"] == ["limit_reached: x", expected]
+    assert "notes" not in hook
 
 
 def test_the_report_has_exactly_the_keys_of_the_contract_in_order() -> None:
