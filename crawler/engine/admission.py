@@ -30,7 +30,7 @@ class Admission:
         ledger, name = self._bench.ledger, run.job.name
         run.remembered = ledger.remembers(name)
         job_type = self._bench.types[run.job.type]
-        run.already = job_type.already if isinstance(job_type, Keeping) else None
+        run.keeping = job_type if isinstance(job_type, Keeping) else None
         run.reached = not self._bench.intent.retry_failed or ledger.reached(name)
 
     def admit(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
@@ -58,7 +58,7 @@ class Admission:
             case Standing.CARRY:
                 assert known is not None
                 has_file = task.target is not None or (run.site is not None and known.target is not None)
-                if has_file and not self._bench.files.is_intact(known):
+                if has_file and not self._is_good(run, task, known):
                     return structs.replace(task, known=self._usable(task, known))
                 assert known.outcome is not None
                 self._settler.deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
@@ -66,8 +66,13 @@ class Admission:
                 self._settler.settle(Admitted(task, run), unanswered(task))
         return None
 
+    def _is_good(self, run: JobRun, task: Task, known: Known) -> bool:
+        """Whether the file that this round has made is there, and what the task wants by now."""
+        wanted = run.keeping is None or run.keeping.still_fits(task, known)
+        return wanted and self._bench.files.is_intact(known)
+
     def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
-        if run.already is None or not run.already(task, known, self._bench.files):
+        if run.keeping is None or not run.keeping.already(task, known, self._bench.files):
             return structs.replace(task, known=known)
         if known.row is not None and known.url == task.url:
             kept.append((task, known))

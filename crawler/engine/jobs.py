@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from crawler.engine.growth import JobSite
-from crawler.job_types.base import Fetch, Job, Misfit
-from crawler.model import Counts, Known, Outcome, Task, When
+from crawler.job_types.base import Fetch, Job, Keeping, Misfit
+from crawler.model import Counts, Outcome, Task, When
 from crawler.policy.budget import Spending
 from crawler.report.tally import job_outcome
-from crawler.store.files import Files
-
-Already = Callable[[Task, Known, Files], bool]
-"""How a task ends without an attempt, or ``None``."""
 
 
 @dataclass(slots=True)
@@ -25,7 +21,7 @@ class JobRun:
     started: bool = False
     reached: bool = True  # whether this round came to it before
     remembered: bool = True  # whether the ledger knows any of its tasks
-    already: Already | None = None  # of a job type whose tasks may need no attempt
+    keeping: Keeping | None = None  # its job type, if tasks of it may need no attempt
     ended: bool = False
     open: int = 0  # tasks admitted and not yet settled
     resting: bool = False  # its source has nothing to give just now

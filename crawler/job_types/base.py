@@ -112,6 +112,9 @@ class Growth(Protocol):
 class Keeping(JobType, Protocol):
     """A job type of which some tasks need no attempt."""
 
+    def still_fits(self, task: Any, known: Known) -> bool:
+        """Whether the file is one that the task would take by now, as far as the ledger can tell."""
+
     def already(self, task: Any, known: Known, files: Files) -> bool:
         """Whether the file that the ledger knows is all that the task wants: it is ``unchanged`` then.
 

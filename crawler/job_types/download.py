@@ -139,6 +139,10 @@ class Download:
         """The rows may be a file that an earlier job makes."""
         return rows_to_come(job, job.spec.rows)
 
+    def still_fits(self, task: DownloadTask, known: Known) -> bool:
+        """Whether today's checksum and bounds would take the file that we have."""
+        return still_fits(task, known)
+
     def already(self, task: DownloadTask, known: Known, files: Files) -> bool:
         """With ``refresh: never`` the file that we have is good, unless today's rules would not take it."""
         return task.rules.refresh == "never" and still_fits(task, known) and files.is_intact(known)

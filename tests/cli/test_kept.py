@@ -76,6 +76,20 @@ def test_a_rule_that_was_added_since_is_held_against_what_is_there(
     assert finals(tmp_path / "data") == {"a.bin": file_bytes(100, "1")}
 
 
+def test_a_rule_that_was_added_since_is_held_against_what_the_round_has_done_too(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    good, gone = threaded_server.url("/file/100/1"), threaded_server.url("/status/404")
+    job = '  - {{name: it, type: download, urls: [{{url: "{}", {}}}, "{}"], to: "${{name}}.bin"}}'
+    checksum = f"checksum: 'sha256:{'1' * 64}'"
+    for rule, flags in [("", ()), ("", ("--retry-failed",)), (checksum, ("--retry-failed",))]:
+        path = manifest(tmp_path, job.format(good, rule, gone))
+        assert run_crawler("run", path, "--events", "events.jsonl", *flags).returncode == 4
+    told = [each["error"]["class"] for each in events(tmp_path / "events.jsonl") if each["error"]]
+    assert sorted(told) == ["http_status", "integrity"]
+    assert len(threaded_server.requests("/file/100/1")) == 2
+
+
 def test_rows_may_come_in_another_order_with_new_ones_among_them(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:
