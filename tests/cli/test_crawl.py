@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,48 @@ def test_a_start_url_that_redirects_to_itself_is_a_failure(site: Site, web: Arri
     assert done.ran.returncode == 4
     assert done.error("/")["class"] == "redirect"
     assert "itself" in done.error("/")["message"]
+
+
+@pytest.mark.parametrize("ring", [["/", "/login"], ["/", "/a", "/b"], ["/", "/a", "/b", "/a"]])
+def test_a_start_url_in_a_ring_of_redirects_is_a_failure(
+    ring: list[str], site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    for here, there in pairwise(ring if ring.count(ring[-1]) > 1 else [*ring, "/"]):
+        site.move(here, there, 302)
+    path = crawl_manifest(crawls.folder, web)
+    for _ in range(2):  # what the first run remembers of the pages makes no difference
+        done = crawls.run(path)
+        assert done.ran.returncode == 4, done.ran.stderr
+        [failed] = [each for each in done.events if each["outcome"] == "failed"]
+        assert failed["error"]["class"] == "redirect"
+        assert "ring" in failed["error"]["message"]
+
+
+@pytest.mark.parametrize("goal", ["ftp://127.0.0.1/", "mailto:ann@example.org", "about:blank"])
+def test_a_start_url_that_leads_out_of_the_web_is_a_failure(
+    goal: str, site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    site.move("/", goal, 302)
+    done = crawls.run(crawl_manifest(crawls.folder, web))
+    assert done.ran.returncode == 4, done.ran.stderr
+    assert done.error("/")["class"] == "redirect"
+    assert goal in done.error("/")["message"]
+
+
+def test_two_start_urls_may_lead_to_one_page_or_to_each_other_s(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    for old, new in (("/one", "/home"), ("/two", "/home"), ("/three", "/one")):
+        site.move(old, new)
+    site.page("/home", "/ftp")
+    site.move("/ftp", "ftp://127.0.0.1/")  # a link that leads nowhere is no failure
+    path = crawl_manifest(crawls.folder, web)
+    starts = ", ".join(web.url(each) for each in ("/one", "/two", "/three", "/home"))
+    path.write_text(path.read_text().replace(f"start: {web.url('/')}", f"start: [{starts}]"))
+    for _ in range(2):
+        done = crawls.run(path)
+        assert done.ran.returncode == 0, done.ran.stderr
+        assert sorted(done.paths) == ["/ftp", "/home", "/one", "/three", "/two"]
 
 
 def test_credentials_of_a_start_url_go_to_its_origin_alone(site: Site, web: Arrivals, crawls: Crawls) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from urllib.parse import urljoin
 
 from msgspec import structs
 
 from crawler.crawled import Found, Page, Use
-from crawler.errors import BadStatus, RedirectRefused, TooLarge, UnexpectedContent
+from crawler.errors import BadStatus, TooLarge, UnexpectedContent
 from crawler.job_types import reading
 from crawler.job_types.crawling.archiving import archive_exchange
 from crawler.job_types.crawling.content import MOST_PARSED, Content
@@ -18,6 +17,7 @@ from crawler.job_types.crawling.documents import Document
 from crawler.job_types.crawling.earlier import Earlier
 from crawler.job_types.crawling.following import Followed, Following
 from crawler.job_types.crawling.media import TOO_LARGE, Media, refusal
+from crawler.job_types.crawling.moving import MOST_HOPS, REDIRECTS, led_to
 from crawler.job_types.crawling.placing import PageFile
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED
@@ -27,8 +27,6 @@ from crawler.model import Outcome, Result
 from crawler.net.transport import Response
 from crawler.policy import urls
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-MOST_HOPS = 10  # redirects in a row, as for every other request
 AT_ONCE = 2000  # links that are looked at before others get their turn: 20 ms
 _LARGEST_REDIRECT = 1024 * 1024  # bytes of a redirect's own body that are archived
 
@@ -90,22 +88,9 @@ class Visit:
     async def _moved(self, response: Response) -> Result:
         """A redirect is no page: what it leads to is found, and fetched once however many lead there."""
         found = self._task.found
-        if found.hops >= MOST_HOPS:
-            if found.depth:
-                return self._left_out("limit_reached: redirects", response.status)
-            raise RedirectRefused(f"more than {MOST_HOPS} redirects in a row", sent=True, answered=True)
-        try:
-            goal = urljoin(self._task.url, response.headers["Location"].strip())
-            target = self._following.moved(goal, found, self._site)
-        except ValueError as error:
-            raise RedirectRefused(f"the redirect leads nowhere: {error}", sent=True, answered=True) from error
-        if target is not None and target.fingerprint == found.fingerprint and not found.depth:
-            raise RedirectRefused(
-                f"the start URL redirects to itself, at {target.url} (a site that first wants a cookie or a "
-                "session id cannot be crawled from here)",
-                sent=True,
-                answered=True,
-            )
+        if found.hops >= MOST_HOPS and found.depth:
+            return self._left_out("limit_reached: redirects", response.status)
+        goal, target = led_to(response.headers["Location"], self._task, self._following, self._site)
         followed = Followed()
         if target is not None:
             followed.found.append(target)
