@@ -179,6 +179,7 @@ async def _answer(task: Task, tools: Tools) -> RobotsAnswer:
             raise reading.bad_status(response)
         if not 200 <= response.status < 300:
             return RobotsAnswer.of(response.status)
+        reading.refuse_part(response)
         kept: list[bytes] = []
         size = 0
         async for piece in response.chunks():

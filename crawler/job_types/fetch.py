@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from crawler.errors import ProtocolBroken, StorageFailed, TaskError
+from crawler.errors import StorageFailed, TaskError
 from crawler.job_types import ranges, reading, refresh, resume
 from crawler.job_types.one_stream import OneStream
 from crawler.job_types.ranges import Gap
@@ -128,14 +128,7 @@ class _Transfer:
 
     async def _whole(self, response: Response) -> Result:
         """An answer that should carry the file from its first byte."""
-        if response.status == PARTIAL_CONTENT:
-            span = response.headers.get("Content-Range")
-            raise ProtocolBroken(
-                f"the server answered 206 with Content-Range {span!r} to a request without Range; "
-                "expected 200 and the whole file",
-                sent=True,
-                answered=True,
-            )
+        reading.refuse_part(response)
         self._task.rules.expect.check_head(response)
         reading.refuse_declared(response, self._task.rules.max_bytes)
         await self._begin(response)

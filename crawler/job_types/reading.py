@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 
-from crawler.errors import BadStatus, TooLarge, UnexpectedContent
+from crawler.errors import BadStatus, ProtocolBroken, TooLarge, UnexpectedContent
 from crawler.job_types.tools import Gauge
 from crawler.net.transport import Response
 from crawler.policy import retry_after
@@ -13,6 +13,7 @@ from crawler.policy import retry_after
 # What a crash may cost at most: this many bytes or seconds of a transfer are fetched again.
 CHECKPOINT_BYTES = 16 * 1024 * 1024
 CHECKPOINT_SECONDS = 5.0
+PARTIAL_CONTENT = 206
 
 
 async def pour(
@@ -49,6 +50,18 @@ async def whole_body(response: Response, gauge: Gauge, cap: int) -> bytes:
 
     await pour(response, gauge, cap, keep)
     return b"".join(kept)
+
+
+def refuse_part(response: Response) -> None:
+    """Raise ``ProtocolBroken`` for a 206 to a request without Range: it is no whole (RFC 9110 §15.3.7)."""
+    if response.status == PARTIAL_CONTENT:
+        span = response.headers.get("Content-Range")
+        raise ProtocolBroken(
+            f"the server answered 206 with Content-Range {span!r} to a request without Range; "
+            "expected 200 and the whole file",
+            sent=True,
+            answered=True,
+        )
 
 
 def refuse_declared(response: Response, cap: int | None, done: int = 0) -> None:

@@ -223,6 +223,29 @@ def test_two_start_urls_may_lead_to_one_page_or_to_each_other_s(
         assert sorted(done.paths) == ["/ftp", "/home", "/one", "/three", "/two"]
 
 
+def test_a_part_that_nobody_asked_for_is_no_page(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    part = (("Content-Range", "bytes 0-9/100"),)
+    site.put("/", "<html>\n<bo", "text/html", status=206, headers=part)
+    site.put("/sitemap.xml", web.url("/listed"), "text/plain", status=206, headers=part)
+    site.page("/listed")
+    done = crawls.run(crawl_manifest(crawls.folder, web, f"sitemaps: {web.url('/sitemap.xml')}"))
+    assert done.ran.returncode == 4, done.ran.stderr
+    for path in ("/", "/sitemap.xml"):
+        assert done.error(path)["class"] == "protocol"
+        assert "bytes 0-9/100" in done.error(path)["message"]
+    assert finals(crawls.output) == {}
+
+
+def test_half_a_robots_txt_is_none(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    site.page("/")
+    part = (("Content-Range", "bytes 0-9/100"),)
+    site.put("/robots.txt", "User-agent: *\n", "text/plain", status=206, headers=part)
+    done = crawls.run(crawl_manifest(crawls.folder, web))
+    assert done.ran.returncode == 5, done.ran.stderr
+    assert done.paths == []
+    assert done.error("/")["class"] == "robots_unreachable"
+
+
 def test_credentials_of_a_start_url_go_to_its_origin_alone(site: Site, web: Arrivals, crawls: Crawls) -> None:
     site.page("/", "/next", web.url("/far", "127.0.0.2"))
     site.page("/next")

@@ -48,6 +48,7 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
                 # robots.txt promised what is not there: nobody who runs this crawl can mend that.
                 return Result(outcome=Outcome.SKIPPED, status=response.status, note="no such sitemap")
             raise reading.bad_status(response)
+        reading.refuse_part(response)
         body = await reading.whole_body(response, tools.gauge, MOST_BYTES)
         tools.leave_host()
     followed = await asyncio.to_thread(_found, body, found, following)

@@ -61,6 +61,7 @@ class Visit:
                 return await self._moved(response)
             if not 200 <= response.status < 300:
                 raise self._refused(response)
+            reading.refuse_part(response)
             media = Media.of(response.headers.get("Content-Type"), task.found.url)
             if (why := refusal(self._rules, media, response.length)) is not None:
                 return self._left_out(why, response.status)
