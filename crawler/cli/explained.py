@@ -71,6 +71,7 @@ def _host(host: HostAnswer, now: float) -> dict[str, Any]:
         "rate": limits.rate,
         "burst": limits.burst,
         "delay": limits.delay,
+        "crawl_delay": host.crawl_delay,
         "bandwidth": limits.bandwidth,
         "by": limits.rule,
         "rules": [
@@ -142,6 +143,8 @@ def _host_lines(host: HostAnswer, now: float) -> Iterator[str]:
     yield f"host {host.slot}{group}"
     yield f"  {told_limits(limits.concurrency, limits.rate, limits.delay, limits.bandwidth)}"
     yield f"  {limits.rule}"
+    if host.crawl_delay is not None:
+        yield f"  its robots.txt asks for {span(host.crawl_delay)} between requests (Crawl-delay)"
     for rule in host.rules:
         yield f"  {rule.pattern!r} ({rule.place}) says: {', '.join(_sets(rule))}"
     if host.known is None:

@@ -46,7 +46,7 @@ class Intake:
         self._table = table
         self._bench = bench
         self._manners = manners
-        self._frontier = frontier = manners.frontier
+        self._frontier = manners.frontier
         self._settler = settler
         self._admission = Admission(bench, settler)
         self._mirrors = mirrors
@@ -57,7 +57,7 @@ class Intake:
         self._woken = asyncio.Event()
         self._errands = Errands(self.admit)
         self.robots = RobotsGate(
-            bench.ledger.hosts, bench.hosts, self._errands, bench.wall, frontier.ask_delay
+            bench.ledger.hosts, bench.hosts, self._errands, bench.wall, manners.ask_delay
         )
 
     def start_jobs(self) -> None:

@@ -111,6 +111,10 @@ class Manners:
         )
         return Result(outcome=Outcome.FAILED, status=failure.status, failure=failure)
 
+    def ask_delay(self, host: str, seconds: float, age: float) -> None:
+        """A host asks for this long between requests, and has done so for ``age`` seconds."""
+        self.frontier.ask_delay(host, seconds, self._bench.monotonic(), age)
+
     def keep(self) -> None:
         """Write down what the next run should know of hosts."""
         facts = [self._facts(memory) for memory in self.frontier.memories(self._bench.monotonic())]

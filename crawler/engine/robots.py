@@ -36,7 +36,10 @@ class _Known:
 
 
 class RobotsGate:
-    """Decides about each task before it waits for its host. ``ask_delay`` is told of Crawl-delay."""
+    """Decides about each task before it waits for its host.
+
+    ``ask_delay`` is told of Crawl-delay, and how many seconds ago the host was asked for its robots.txt.
+    """
 
     def __init__(
         self,
@@ -44,7 +47,7 @@ class RobotsGate:
         rules: HostRules,
         errands: Errands,
         wall: Callable[[], float],
-        ask_delay: Callable[[str, float], None],
+        ask_delay: Callable[[str, float, float], None],
     ) -> None:
         self._hosts = hosts
         self._rules = rules
@@ -79,7 +82,7 @@ class RobotsGate:
         assert known is not None
         agent = _agent(admitted.task.asked)
         if (delay := known.rules.crawl_delay(agent)) is not None:
-            self._ask_delay(admitted.slot, delay)
+            self._ask_delay(admitted.slot, delay, max(0.0, self._wall() - known.fetched))
         verdict = known.rules.verdict(url, agent)
         if verdict.allowed:
             return None

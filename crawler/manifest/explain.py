@@ -6,21 +6,20 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
-from crawler import __version__
 from crawler.crawled import Found, HostFacts, Queued, Use
 from crawler.errors import TaskError
 from crawler.job_types.base import Fetch, Job, JobType, Misfit
 from crawler.job_types.table import JOB_TYPES
+from crawler.manifest.kept_robots import KeptRobots
 from crawler.manifest.manifest import Manifest
 from crawler.manifest.preview import Foreseen, Preview
-from crawler.model import Failure, Robots, Task
+from crawler.model import Failure, Task
 from crawler.policy import urls
 from crawler.policy.canonical import CanonicalRules, canonical
 from crawler.policy.fingerprints import fingerprint
 from crawler.policy.host_rule import HostRule
 from crawler.policy.hosts import HostRules
 from crawler.policy.limits import Limits
-from crawler.policy.robots import RobotsAnswer, RobotsRules, robots_mode
 from crawler.store.records import TaskRecord, Undone
 
 if TYPE_CHECKING:
@@ -55,6 +54,7 @@ class HostAnswer:
     limits: Limits
     rules: tuple[HostRule, ...]  # that fit, the strongest first
     known: HostFacts | None  # from earlier runs
+    crawl_delay: float | None = None  # what its robots.txt asked for, in seconds; ``limits`` heed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Explainer:
         self._rules = rules
         self._preview = preview
         self._reader = reader
-        self._now = now
+        self._robots = KeptRobots(rules, reader, now)
 
     def explain(self, url: str) -> Explanation:
         """Reads each job's rows up to the first that is this URL. Raises ``StorageFailed``."""
@@ -89,12 +89,16 @@ class Explainer:
         asking = [each.task.gentle for each in answers if each.fetches and each.task is not None]
         limits = [self._rules.limits(slot, gentle=gentle) for gentle in asking or [False]]
         key = self._rules.key(slot)
+        asked = [self._robots.crawl_delay(each.task, url) for each in answers if each.task is not None]
+        crawl_delay = max((delay for delay in asked if delay is not None), default=None)
+        holds = reduce(Limits.careful, limits)
         host = HostAnswer(
             slot=slot,
             key=key,
-            limits=reduce(Limits.careful, limits),
+            limits=replace(holds, delay=max(holds.delay, crawl_delay or 0.0)),
             rules=tuple(self._rules.fitting(slot)),
             known=None if self._reader is None else self._reader.host(key),
+            crawl_delay=crawl_delay,
         )
         return Explanation(url, tuple(self._with_memory(answer, url) for answer in answers), host)
 
@@ -145,28 +149,10 @@ class Explainer:
             return answer
         known = None if reader is None else reader.task(task.job, task.key)
         undone = None if reader is None else reader.begun(task.job, task.key)
-        robots, allowed = self._robots(task, url)
+        robots, allowed = self._robots.says(task, url)
         if not allowed:
             answer = replace(answer, fetches=False, why=f"{answer.why}, but robots.txt forbids it")
         return replace(answer, robots=robots, record=known, undone=undone)
-
-    def _robots(self, task: Task, url: str) -> tuple[str, bool]:
-        """What robots.txt said when it was asked for last, and whether it lets the task through."""
-        slot, origin = urls.slot(url), urls.origin(url)
-        said = self._rules.limits(slot, gentle=task.gentle).robots
-        if robots_mode(task.robots, said) is Robots.IGNORE:
-            return "robots.txt does not count: nothing says `robots: true`", True
-        file = None if self._reader is None else self._reader.robots(origin)
-        if file is None:
-            return f"robots.txt of {origin} was not asked for yet", True
-        answer = RobotsAnswer("allow" if file.status == "allow" else "rules", file.body)
-        rules = self._rules.request(slot, task.job)
-        asked = task.request if rules is None else rules.over(task.request)
-        agents = [value for name, value in asked.headers if name.lower() == "user-agent"]
-        verdict = RobotsRules(answer).verdict(url, agents[0] if agents else f"crawler/{__version__}")
-        if answer.fresh(file.fetched, self._now):
-            return verdict.rule, verdict.allowed
-        return f"{verdict.rule}; that is more than a day old and will be asked for again", True
 
 
 class _Sought:

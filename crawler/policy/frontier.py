@@ -218,10 +218,14 @@ class Frontier(Generic[W]):
                 self._settle(slot)
         return out
 
-    def ask_delay(self, host: str, seconds: float) -> None:
-        """A host's own wish (robots.txt) for the delay between requests: it lengthens, never shortens."""
-        slot = self._slots.find(host) or self._slots.heeding(host, self._now)
-        slot.ask_delay(seconds, self._now)
+    def ask_delay(self, host: str, seconds: float, now: float, age: float = 0.0) -> None:
+        """A host's own wish (robots.txt) for the delay between requests: it lengthens, never shortens.
+
+        ``age`` is how many seconds ago it was asked for that.
+        """
+        self._now = now
+        slot = self._slots.find(host) or self._slots.heeding(host, now)
+        slot.ask_delay(seconds, now, age)
         self._settle(slot)
 
     def wakes_at(self) -> float | None:

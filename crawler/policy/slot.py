@@ -22,6 +22,7 @@ class Slot(Generic[W]):
     """
 
     __slots__ = (
+        "_last",
         "_limits",
         "_seen",
         "active",
@@ -55,7 +56,9 @@ class Slot(Generic[W]):
         self._limits = self._seen = limits
         if self.standing is not None:
             self.opens = self.standing.paused_until
-        self._keep_pace(NEVER if memory.age is None else now - memory.age)
+        # When the last request left, while there is no pace; None: some have, and nobody told when.
+        self._last: float | None = NEVER if memory.age is None else now - memory.age
+        self._keep_pace(now)
         self._cap()
 
     @property
@@ -72,10 +75,12 @@ class Slot(Generic[W]):
         self._keep_pace(now)
         self._cap()
 
-    def ask_delay(self, seconds: float, now: float) -> None:
-        """The host itself wants at least this long between two requests."""
+    def ask_delay(self, seconds: float, now: float, age: float) -> None:
+        """The host itself wants at least this long between two requests; it said so ``age`` seconds ago."""
         if seconds > self.asked:
             self.asked = seconds
+            if self._last is not None:
+                self._last = max(self._last, now - age)
             self._keep_pace(now)
 
     def next_at(self) -> float | None:
@@ -96,6 +101,8 @@ class Slot(Generic[W]):
         if pace is not None:
             pace.begin(task, now, chance)
             self.opens = max(self.opens, pace.next_at)
+        else:
+            self._last = None
         return True
 
     def sent(self, task: W, now: float, chance: float) -> None:
@@ -194,8 +201,8 @@ class Slot(Generic[W]):
             age=now - pace.last if timed and pace is not None else None,
         )
 
-    def _keep_pace(self, last: float) -> None:
-        """Begin or tighten what the limits and the host ask for; the first delay counts from ``last``."""
+    def _keep_pace(self, now: float) -> None:
+        """Begin or tighten what the limits and the host ask for; the first delay counts from the last one."""
         limits = self._limits
         delay = max(limits.delay, self.asked)
         if not delay and limits.rate is None:
@@ -204,7 +211,7 @@ class Slot(Generic[W]):
             self.pace.tighten(delay, limits.rate, limits.burst)
         else:
             self.pace = Pace(delay, limits.rate, limits.burst)
-            self.pace.resume(last)
+            self.pace.resume(now if self._last is None else self._last)
         self.opens = max(self.opens, self.pace.next_at)
 
     def _cap(self) -> None:

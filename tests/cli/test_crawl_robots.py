@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from contextlib import closing
+from functools import partial
 
 import pytest
 
-from tests.cli.crawls import Crawls, crawl_manifest
-from tests.cli.running import manifest
+from tests.cli.crawls import EAGER, Crawls, crawl_manifest
+from tests.cli.running import manifest, started, wait_until
 from tests.serving.arrivals import Arrival, Arrivals, Reply
 from tests.serving.site import Site, pages
 
@@ -170,6 +172,24 @@ def test_crawl_delay_slows_the_crawl_down(
     done = crawls.run(crawl_manifest(crawls.folder, web))
     assert len(done.paths) == 4
     assert min(web.gaps()[1:]) >= least
+
+
+@pytest.mark.parametrize("hosts", ["", EAGER])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_crawl_delay_holds_from_one_run_to_the_next(
+    hosts: str, how: signal.Signals, site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    # Starting takes a second, so that the delay must be longer to show.
+    pages(site, 4)
+    site.robots("User-agent: *\nCrawl-delay: 2.5\n")
+    path = crawl_manifest(crawls.folder, web, hosts=hosts)
+    for asked in (2, 3):
+        with started("run", path, cwd=crawls.folder) as process:
+            wait_until(partial(web.has, asked))
+            process.send_signal(how)
+            process.wait(30)
+    assert [each.path for each in web.of()].count("/robots.txt") == 1
+    assert min(web.gaps()) >= 2.5
 
 
 def test_pages_may_ask_that_their_links_are_not_followed(site: Site, web: Arrivals, crawls: Crawls) -> None:

@@ -146,6 +146,25 @@ def test_what_runs_noted_of_a_host_and_its_robots_txt_is_told(
     assert (known["given_up"], known["learned_concurrency"]) == (True, 2.5)
 
 
+def test_the_crawl_delay_of_a_robots_txt_that_is_known_counts(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/page")
+    threaded_server.set_answer("/page", b"fine", headers=(("Content-Type", "text/html"),))
+    threaded_server.set_answer("/robots.txt", b"User-agent: *\nCrawl-delay: 1.5\n")
+    path = manifest(tmp_path, f'  - {{name: site, type: crawl, start: "{url}"}}')
+    assert told(run_crawler, path, url)["host"]["crawl_delay"] is None
+    assert run_crawler("run", path, "-o", "out").returncode == 0
+    host = told(run_crawler, path, url)["host"]
+    assert (host["delay"], host["crawl_delay"]) == (1.5, 1.5)
+    lines = explain(run_crawler, path, url)
+    assert "  its robots.txt asks for 1.5 s between requests (Crawl-delay)" in lines
+    with closing(sqlite3.connect(tmp_path / "out/.crawler/test.sqlite")) as connection, connection:
+        connection.execute("UPDATE robots SET fetched = fetched - 100000")
+    host = told(run_crawler, path, url)["host"]
+    assert (host["delay"], host["crawl_delay"]) == (1.0, None)
+
+
 def test_a_ledger_of_an_older_version_knows_nothing_of_hosts(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

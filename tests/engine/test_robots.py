@@ -28,7 +28,7 @@ class Gate:
 
     def __init__(self, ledger: Ledger, rules: HostRules | None = None) -> None:
         self.now = 1e9
-        self.delays: list[tuple[str, float]] = []
+        self.delays: list[tuple[str, float, float]] = []
         self.sent: list[Admitted] = []  # errands on their way
         self.freed: list[Admitted] = []  # tasks that waited and come again
         self.errands = Errands(self._admit)
@@ -37,7 +37,7 @@ class Gate:
             rules or HostRules((), concurrency=4),
             self.errands,
             lambda: self.now,
-            lambda slot, delay: self.delays.append((slot, delay)),
+            lambda *told: self.delays.append(told),
         )
 
     def _admit(self, admitted: Admitted) -> None:
@@ -121,7 +121,7 @@ async def test_an_answer_of_an_earlier_run_holds_for_a_day(ledger: Ledger, age: 
 
 async def test_what_is_disallowed_fails_or_is_left_out_as_the_task_wants_it(ledger: Ledger) -> None:
     gate = Gate(ledger)
-    await keep(ledger, b"User-agent: *\nDisallow: /1\nCrawl-delay: 7\n", fetched=gate.now)
+    await keep(ledger, b"User-agent: *\nDisallow: /1\nCrawl-delay: 7\n", fetched=gate.now - 3.0)
     outcomes = {}
     for mode in Robots:
         one, two = asking(1, mode), asking(2, mode)
@@ -134,7 +134,7 @@ async def test_what_is_disallowed_fails_or_is_left_out_as_the_task_wants_it(ledg
         Robots.OBEY: Outcome.FAILED,
         Robots.SKIP: Outcome.SKIPPED,
     }
-    assert set(gate.delays) == {("a:80", 7.0)}
+    assert set(gate.delays) == {("a:80", 7.0, 3.0)}
 
 
 async def test_a_host_rule_has_the_last_word(ledger: Ledger) -> None:

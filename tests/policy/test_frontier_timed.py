@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from crawler.policy.frontier import nothing_remembered
 from crawler.policy.heard import HostMemory
 from crawler.policy.host_rule import HostRule
 from tests.policy.driving import Item, all_that_may_start, delayed, frontier, started
@@ -15,7 +16,7 @@ def test_a_host_is_timed_once_it_has_a_delay_be_it_its_own_wish() -> None:
     waiting.add(task, now=0)
     assert waiting.take(0.0) == task
     assert not waiting.timed(task)
-    waiting.ask_delay("a:1", 1.0)
+    waiting.ask_delay("a:1", 1.0, 0.0)
     assert waiting.timed(task)
     assert not waiting.begin(task, 0.5)
 
@@ -115,8 +116,8 @@ def test_nothing_is_lent_on_a_timed_host() -> None:
 
 def test_a_host_that_asks_for_a_longer_delay_gets_it_and_never_a_shorter_one() -> None:
     waiting = frontier(4, delayed(2.0))
-    waiting.ask_delay("a:1", 1.0)
-    waiting.ask_delay("b:1", 9.0)
+    waiting.ask_delay("a:1", 1.0, 0.0)
+    waiting.ask_delay("b:1", 9.0, 0.0)
     for slot in ("a:1", "b:1"):
         for number in range(2):
             waiting.add(Item(slot, number), now=100.0)
@@ -126,6 +127,38 @@ def test_a_host_that_asks_for_a_longer_delay_gets_it_and_never_a_shorter_one() -
         waiting.sent(first, 200.0)
     assert [waiting.take(202.0), waiting.take(208.9)] == [Item("a:1", 1), None]
     assert waiting.take(209.0) == Item("b:1", 1)
+
+
+def test_a_host_s_own_delay_counts_from_the_last_request_of_an_earlier_run() -> None:
+    known = {"a:1": HostMemory("a:1", age=2.0), "b:1": HostMemory("b:1", age=50.0)}
+    for gentle in (False, True):
+        waiting = frontier(4, remembered=known.get)
+        for place, slot in enumerate(known):
+            waiting.ask_delay(slot, 5.0, 100.0, age=60.0)  # robots.txt came before that
+            waiting.add(Item(slot, place, gentle=gentle), now=100.0)
+        assert started(waiting, 100.0) == Item("b:1", 1, gentle=gentle)  # it has waited long enough
+        assert waiting.take(102.9) is None
+        assert waiting.take(103.0) == Item("a:1", 0, gentle=gentle)
+
+
+def test_a_host_s_own_delay_counts_from_when_it_was_asked_for_robots_txt() -> None:
+    known = {"a:1": HostMemory("a:1", age=5000.0)}
+    for remembered in (known.get, nothing_remembered):
+        waiting = frontier(4, remembered=remembered)
+        waiting.ask_delay("a:1", 5.0, 100.0, age=1.0)
+        waiting.add(Item("a:1", 0), now=100.0)
+        assert waiting.take(103.9) is None
+        assert waiting.take(104.0) == Item("a:1", 0)
+
+
+def test_a_host_s_own_delay_counts_from_now_where_nobody_counted_its_requests() -> None:
+    waiting = frontier(4)
+    for number in range(2):
+        waiting.add(Item("a:1", number), now=0.0)
+    assert started(waiting, 50.0) == Item("a:1", 0)
+    waiting.ask_delay("a:1", 5.0, 100.0, age=60.0)
+    assert waiting.take(104.9) is None
+    assert waiting.take(105.0) == Item("a:1", 1)
 
 
 def test_a_crawl_is_gentle_where_no_rule_speaks() -> None:

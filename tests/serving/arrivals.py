@@ -74,6 +74,10 @@ class Arrivals:
         """The URL of a path on one of the loopback addresses."""
         return f"http://{host}:{self.port}{path}"
 
+    def has(self, count: int) -> bool:
+        """Whether so many requests have arrived."""
+        return len(self.log) >= count
+
     def of(self, host: str = "127.0.0.1") -> list[Arrival]:
         """What one host got, by time."""
         with self._lock:
