@@ -32,10 +32,11 @@ class SitemapUrl:
 
 @dataclass(frozen=True, slots=True)
 class SitemapProblem:
-    """A place that names no URL, or from which on the rest cannot be read."""
+    """A place that names no URL, or, if it ``ends`` there, from which on the rest cannot be read."""
 
     line: int
     message: str
+    ends: bool = False
 
 
 def sitemap(chunks: Iterable[bytes]) -> Iterator[SitemapUrl | SitemapProblem]:
@@ -60,7 +61,7 @@ def _from_xml(chunks: Iterable[bytes]) -> Iterator[SitemapUrl | SitemapProblem]:
             path = element.path
             if path[0] not in _ROOTS:
                 expected = "expected a sitemap (urlset, sitemapindex, rss or feed)"
-                yield SitemapProblem(element.line, f"{expected}, found <{path[0]}>")
+                yield SitemapProblem(element.line, f"{expected}, found <{path[0]}>", ends=True)
                 return
             if path in _URL or path == _SITEMAP:
                 yield _told(element, found)
@@ -68,7 +69,7 @@ def _from_xml(chunks: Iterable[bytes]) -> Iterator[SitemapUrl | SitemapProblem]:
             elif path[:-1] in _URL or path[:-1] == _SITEMAP:
                 _note(element, found)
     except XmlBroken as error:
-        yield SitemapProblem(error.line, str(error))
+        yield SitemapProblem(error.line, str(error), ends=True)
 
 
 def _note(element: Element, found: dict[str, str]) -> None:
