@@ -20,7 +20,8 @@ from pydantic import BaseModel
 from crawler.cli import COMMANDS, cli
 from crawler.config import config_json_schema
 from crawler.demo.run import site
-from crawler.job_types.crawling.spec import CrawlSpec, ExtractSpec, FieldSpec, ScopeSpec, WarcSpec
+from crawler.job_types.crawling.extract_spec import ExtractSpec, FieldSpec
+from crawler.job_types.crawling.spec import CrawlSpec, ScopeSpec, WarcSpec
 from crawler.job_types.download import DownloadSpec
 from crawler.job_types.spec import BudgetSpec, JobSpec
 from crawler.job_types.table import JOB_TYPES

@@ -27,6 +27,8 @@ CRAWL = "version: 1\njobs:\n  - name: site\n    type: crawl\n    start: https://
         ("extract: {fields: {a: 'h1['}}", "6:27: not a CSS selector: 'h1['"),
         ("extract: {fields: {a: {jmespath: 'a['}}}", "6:27: not a JMESPath expression: 'a['"),
         ("extract: {fields: {a: {attribute: href}}}", "6:27: expected exactly one of 'css' and 'jmespath'"),
+        ("extract: {fields: {title: h1, url: h2}}", "6:35: a field cannot be named 'url'"),
+        ("extract: {fields: {url: {css: a, type: url}}}", "6:24: a field cannot be named 'url'"),
         ("extract: {fields: {}}", "6:23: expected at least 1 item, found 0"),
         ("sitemaps: ['${row.id}']", "6:16: expected text, found the template '${row.id}'"),
     ],

@@ -3,60 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag
 
-from crawler.errors import UnsafePath
-from crawler.job_types.crawling.rules import CrawlRules, ExtractRules, WarcRules
-from crawler.job_types.spec import JobSpec, OneOrMany, ShortSpec
-from crawler.pages.extraction import Field as PageField
-from crawler.pages.extraction import query_problem
+from crawler.job_types.crawling.extract_spec import ExtractSpec
+from crawler.job_types.crawling.rules import CrawlRules, WarcRules
+from crawler.job_types.crawling.texts import HostText, ParameterName, PatternText, StartUrl, TargetText
+from crawler.job_types.spec import JobSpec, OneOrMany
 from crawler.policy.canonical import CanonicalRules
-from crawler.policy.domains import host_pattern_problem
-from crawler.policy.names import safe_target
-from crawler.policy.parameters import DROPPED_PARAMETERS, SESSION_PARAMETERS, name_problem
-from crawler.policy.scope import ANY_HOST, SAME_DOMAIN, SAME_HOST, ScopeRules
-from crawler.policy.url_patterns import url_pattern_problem
+from crawler.policy.parameters import DROPPED_PARAMETERS, SESSION_PARAMETERS
+from crawler.policy.scope import ScopeRules
 from crawler.syntax.fields import Size, Spec, TextField
-from crawler.syntax.urls import problem
 
-_WORDS = frozenset({ANY_HOST, SAME_DOMAIN, SAME_HOST})
 _RULES = ScopeRules()
-
-
-def _without(problem: Callable[[str], str | None]) -> Callable[[str], str]:
-    def checked(value: str) -> str:
-        if (why := problem(value)) is not None:
-            raise ValueError(why)
-        return value
-
-    return checked
-
-
-def _hosts_problem(value: str) -> str | None:
-    if value in _WORDS:
-        return None
-    letters = "".join(filter(str.isalpha, value.lower()))
-    for word in _WORDS:
-        if letters == word.replace("-", ""):  # a host pattern by its form, but hardly meant as one
-            return f"unknown word {value!r}; did you mean {word!r}?"
-    return host_pattern_problem(value)
-
-
-def _target_problem(value: str) -> str | None:
-    try:
-        safe_target(value.replace("${job}", "job"))
-    except UnsafePath as error:
-        return str(error)
-    return None
-
-
-HostText = Annotated[str, AfterValidator(_without(_hosts_problem))]
-PatternText = Annotated[str, AfterValidator(_without(url_pattern_problem))]
-ParameterName = Annotated[str, AfterValidator(_without(name_problem))]
-TargetText = Annotated[str, AfterValidator(_without(_target_problem))]
-StartUrl = Annotated[str, AfterValidator(_without(problem))]
 
 
 class ScopeSpec(Spec):
@@ -106,55 +66,6 @@ class ScopeSpec(Spec):
             max_parameters=self.max_parameters,
             max_queries=self.max_queries,
         )
-
-
-class FieldSpec(ShortSpec):
-    """One field of a page: a CSS selector, or a map."""
-
-    short = "css"
-
-    css: str | None = Field(None, min_length=1, description="CSS selector, for HTML.")
-    jmespath: str | None = Field(None, min_length=1, description="JMESPath expression, for JSON.")
-    attribute: str | None = Field(None, min_length=1, description="Take this attribute instead of the text.")
-    many: bool = Field(False, description="Every match as a list, instead of the first one.")
-    type: Literal["text", "html", "int", "float", "bool", "url"] = Field(
-        "text", description="What the value is read as."
-    )
-    required: bool = Field(False, description="A page without it is a failure.")
-    default: Any = Field(None, description="The value where there is none.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> FieldSpec:
-        if (self.css is None) == (self.jmespath is None):
-            raise ValueError("expected exactly one of 'css' and 'jmespath'")
-        if (why := query_problem(self.field(""))) is not None:
-            raise ValueError(why.removeprefix("field '': "))
-        return self
-
-    def field(self, name: str) -> PageField:
-        """The same as plain data."""
-        return PageField(
-            name=name,
-            css=self.css,
-            jmespath=self.jmespath,
-            attribute=self.attribute,
-            many=self.many,
-            type=self.type,
-            required=self.required,
-            default=self.default,
-        )
-
-
-class ExtractSpec(Spec):
-    """Fields to take out of each page."""
-
-    to: TargetText = Field(
-        "${job}.jsonl", min_length=1, description="One JSON line a page, below the output root."
-    )
-    fields: Annotated[dict[str, FieldSpec], Field(min_length=1)] = Field(description="Fields by name.")
-    pages: Annotated[tuple[PatternText, ...], OneOrMany] = Field(
-        (), description="URL patterns of the pages to take them from; by default all."
-    )
 
 
 class WarcSpec(Spec):
@@ -232,7 +143,7 @@ class CrawlSpec(JobSpec):
             conditional=self.refresh == "conditional",
             overwrite=self.overwrite,
             warc=self._warc(job),
-            extract=_extract(self.extract, job),
+            extract=None if self.extract is None else self.extract.rules(job),
         )
 
     def _warc(self, job: str) -> WarcRules | None:
@@ -241,10 +152,3 @@ class CrawlSpec(JobSpec):
         spec = WarcSpec() if self.warc is True else self.warc
         assert isinstance(spec, WarcSpec)
         return WarcRules(spec.folder, spec.name or job, spec.max_bytes, spec.operator, self.robots)
-
-
-def _extract(spec: ExtractSpec | None, job: str) -> ExtractRules | None:
-    if spec is None:
-        return None
-    fields = tuple(each.field(name) for name, each in spec.fields.items())
-    return ExtractRules(safe_target(spec.to.replace("${job}", job)), fields, spec.pages)
