@@ -101,6 +101,8 @@ class _Page:
 
     def _anchor(self, attributes: dict[str, str]) -> None:
         href = attributes.get("href")
+        if href is None:
+            href = attributes.get("xlink:href")  # SVG 2 §16.1.2: of both, href counts
         if href and href[0] != "#":
             self._add(attribute_text.read(href), _UNWANTED if _unwanted(attributes) else PAGE)
         if "style" in attributes:

@@ -41,7 +41,7 @@ def _images(*names: str) -> tuple[Place, ...]:
 _CITE = _urls(PAGE, "cite")
 _LAZY = (*_urls(REQUISITE, "data-src"), *_images("data-srcset"))
 _PLACES: dict[str, tuple[Place, ...]] = {
-    "a": _urls(PAGE, "href"),
+    "a": _urls(PAGE, "href", "xlink:href"),
     "area": _urls(PAGE, "href"),
     "audio": _urls(REQUISITE, "src"),
     "blockquote": _CITE,

@@ -65,6 +65,14 @@ def found(html: str, *, forms: bool = False) -> dict[str, LinkKind]:
             dict.fromkeys("ab", NEEDED),
         ),
         (
+            "<svg><a xlink:href=a><a XLINK:HREF='b#c' class=d><a xlink:href='#own'></svg>",
+            dict.fromkeys("ab", PAGE),
+        ),
+        (
+            "<svg><a xlink:href=a href=b><a href='#own' xlink:href=c><a xlink:href=d rel=nofollow>",
+            {"b": PAGE, "d": PAGE},
+        ),
+        (
             "<p style='background: url(&quot;a&quot;)'><i STYLE=background:URL(b)>",
             dict.fromkeys("ab", NEEDED),
         ),

@@ -48,6 +48,10 @@ def rewritten(html: str, **options: str) -> str:
         ("<a href=page.html#f>", "<a href=page.html#f>"),
         ("<a href=javascript:x()><img src=data:,x>", "<a href=javascript:x()><img src=data:,x>"),
         ("<img srcset='x 1x, other 2x,/ 3x'>", "<img srcset='x.html 1x, other 2x,../index.html 3x'>"),
+        (
+            "<svg><a xlink:href='x#f'><a href=x xlink:href=/>",
+            '<svg><a xlink:href=\'x.html#f\'><a href="x.html" xlink:href="../index.html">',
+        ),
         ("<p style=\"a:url('x')\">", '<p style="a:url(&#39;x.html&#39;)">'),
         ("<p style=a:url(x)>", '<p style="a:url(x.html)">'),
         (
