@@ -81,6 +81,20 @@ def rewritten(html: str, **options: str) -> str:
             "<base target=t href='/docs/sub/'><a href=../x><a href=y#f>",
             '<base target=t ><a href="x.html"><a href="https://h/docs/sub/y#f">',
         ),
+        (
+            "<base href='/'><a href=''><a class=d href= ><a href><area href=' '>",
+            '<base ><a href=\'../index.html\'><a class=d href= "../index.html"><a href="../index.html">'
+            "<area href='../index.html'>",
+        ),
+        (
+            "<base href='/sub/?q#f'><a href=''><a href=#g>",
+            "<base ><a href='https://h/sub/?q'><a href=\"https://h/sub/?q#g\">",
+        ),
+        (
+            "<base href='/'><img src='' srcset=''><form action=''><iframe src></iframe><p cite style=''>",
+            "<base ><img src='' srcset=''><form action=''><iframe src></iframe><p cite style=''>",
+        ),
+        ("<base href='page.html'><a href=''>", "<base ><a href=''>"),
         ("<base href='/'><a href=#f><a href=//o/z><link rel=canonical href=c>", None),
     ],
 )
