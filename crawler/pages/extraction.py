@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from crawler.pages.charset import decoded
+from crawler.pages.charset import decoded, encoding
 from crawler.pages.field_values import FieldType, NotOfType, Value, converted
 from crawler.pages.nesting import out_of_proportion
 from crawler.pages.node_text import node_text
@@ -127,7 +127,7 @@ class _Document:
     _parsed: Any = None
 
     def __post_init__(self) -> None:
-        self.here = base(self.url)
+        self.here = base(self.url)  # JSON is UTF-8
 
     def found(self, wanted: Field) -> list[object] | _Unreadable:
         """What the field's query finds: texts, or JSON values."""
@@ -154,7 +154,9 @@ class _Document:
     def _tree(self) -> LexborHTMLParser | _Unreadable:
         from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
-        text = decoded(self.body, self.content_type)
+        codec = encoding(self.body, self.content_type)
+        self.here = base(self.url, codec)
+        text = self.body.decode(codec, "replace").removeprefix("\ufeff")
         if out_of_proportion(text):
             return _Unreadable("the document's elements are nested too deep")
         try:

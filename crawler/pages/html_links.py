@@ -53,10 +53,10 @@ def html_links(
     more than ``max_bytes`` is not read, nor more than ``MOST_LINKS`` references. Takes time and memory in
     proportion to the body, whatever it holds. Raises ValueError for a ``url`` that is not http or https.
     """
-    here = base(url)
     if len(body) > max_bytes:
-        return PageLinks(here.url, too_large=True)
+        return PageLinks(base(url).url, too_large=True)
     page, codec = _Page(agent, forms), encoding(body, content_type)
+    here = base(url, codec)
     xml = "xhtml" in (content_type or "")
     if codec in ASCII_BELOW_128:
         page.read(body.decode(_BYTES), xml=xml, codec=codec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 _PARTS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]*):)?(?://([^/?#]*))?([^?#]*)(\?[^#]*)?", re.DOTALL)
 _ENDS = "".join(
@@ -11,6 +12,7 @@ _ENDS = "".join(
 )  # WHATWG URL, basic URL parser: C0 controls and space go from both ends
 _LINE_ENDS = str.maketrans("", "", "\t\n\r")  # and these from everywhere
 _BACKSLASHED = re.compile(r"[^?#]*")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 _FETCHED = ("http", "https")
 
 
@@ -25,23 +27,28 @@ class Base:
     query: str
     folder: str  # absolute, with its slash at the end
     root: int  # the length of scheme://authority/
+    queries: str  # the codec that queries are written in, "" for UTF-8
 
 
-def base(url: str) -> Base:
-    """The base that ``url`` makes; its fragment is no part of it. Raises ValueError for no http(s) URL."""
+def base(url: str, codec: str = "") -> Base:
+    """The base that ``url`` makes; its fragment is no part of it. Raises ValueError for no http(s) URL.
+
+    ``codec`` is Python's of the document that refers to others: their queries are in its encoding.
+    """
     scheme, authority, path, query = _split(clean(url).partition("#")[0])
     if scheme not in _FETCHED or not authority:
         raise ValueError(f"expected an absolute http or https URL, found {url!r}")
     path = _without_dots(path) or "/"
     origin = f"{scheme}://{authority}"
     folder = origin + path[: path.rfind("/") + 1]
-    return Base(f"{origin}{path}{query}", scheme, authority, path, query, folder, len(origin) + 1)
+    queries = "" if codec.startswith("utf-") else codec  # of UTF-16 documents, too, they are UTF-8
+    return Base(f"{origin}{path}{query}", scheme, authority, path, query, folder, len(origin) + 1, queries)
 
 
 def rebased(here: Base, href: str) -> Base:
     """The base that ``<base href>`` makes in the document ``here``; none if that is no http(s) URL."""
     url = resolve(here, clean(href))
-    return base(url) if url else here
+    return base(url, here.queries) if url else here
 
 
 def clean(reference: str) -> str:
@@ -64,6 +71,8 @@ def resolve(here: Base, reference: str) -> str | None:
     """
     if "#" in reference:
         reference = reference.partition("#")[0]
+    if here.queries and not reference.isascii():
+        reference = _with_escaped_query(reference, here.queries)
     rest, folder = reference, here.folder
     while rest.startswith("../"):  # the usual references need not be taken apart
         rest = rest[3:]
@@ -72,6 +81,19 @@ def resolve(here: Base, reference: str) -> str | None:
     if rest and rest[0] not in "./?" and ":" not in rest and "/." not in rest:
         return folder + rest
     return _resolve_any(here, reference)
+
+
+def _with_escaped_query(reference: str, codec: str) -> str:
+    """WHATWG URL, "percent-encode after encoding": what the encoding lacks is written ``&#NNN;``.
+
+    More of it is escaped than there, which means the same: bytes that look like ASCII in a longer character.
+    """
+    path, mark, query = reference.partition("?")
+    return path + mark + _BEYOND_ASCII.sub(lambda run: _escaped(run[0], codec), query)
+
+
+def _escaped(text: str, codec: str) -> str:
+    return quote(text.encode(codec, "xmlcharrefreplace"), safe="")
 
 
 def _resolve_any(here: Base, reference: str) -> str | None:

@@ -37,8 +37,8 @@ def rewrite_html(
     ``again`` leaves such paths alone, of what was rewritten before. Raises ValueError for a ``url`` that is
     not http or https.
     """
-    here = base(url)
     script = ExactText.of(body, content_type)
+    here = base(url, "" if script is None else script.codec)
     if script is None:
         return body
     edits = _HtmlEdits(script, here, place, again).edits(xml="xhtml" in (content_type or ""))

@@ -252,3 +252,22 @@ def test_a_large_page_is_converted_as_a_small_one_is(site: Site, web: Arrivals, 
     assert led == there | {web.url(f"/p{number}").encode(): each for number in (5, 6)}
     assert b'<link rel="stylesheet" href="style.css" >' in body
     assert b"<a href='https://elsewhere.test/'>" in body
+
+
+def test_a_query_is_asked_for_in_the_encoding_of_the_page_that_has_it(
+    site: Site, web: Arrivals, crawls: Crawls
+) -> None:
+    page = '<h1>ä</h1><a href="/ä?q=ä&p=€">both</a><a href="?q=ж">none</a><form action="/s?f=ö"></form>'
+    latin = page.encode("cp1252", "xmlcharrefreplace")
+    site.put("/", latin, "text/html; charset=iso-8859-1")
+    site.put("/%C3%A4?q=%E4&p=%80", b"there", "text/plain")
+    site.put("/?q=%26%231078%3B", b"as well", "text/plain")
+    done = crawls.run(crawl_manifest(crawls.folder, web, "convert_links: true"))
+    assert done.ran.returncode == 0, done.ran.stderr
+    assert sorted(done.paths) == ["/", "/%C3%A4?q=%E4&p=%80", "/?q=%26%231078%3B"]
+    files = finals(crawls.output)
+    [home] = [name for name, body in files.items() if body.startswith(b"<h1>\xe4")]
+    both, none = links_of(files, home)[:2]
+    assert (files[both], files[none]) == (b"there", b"as well")
+    assert web.url("/s?f=%F6").encode() in files[home]
+    assert crawls.run(crawl_manifest(crawls.folder, web, "convert_links: true")).counts == {"unchanged": 3}

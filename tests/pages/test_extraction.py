@@ -176,3 +176,12 @@ def test_a_document_that_is_too_large_is_not_read() -> None:
     assert found.problems == (f"{URL}: field 'f': the document has 4 bytes, more than 3 (css: p)",)
     deep = extract(b"[" * 100_000, None, URL, [Field(name="f", jmespath="a", required=True)])
     assert "not JSON" in deep.problems[0]
+
+
+def test_a_url_s_query_is_in_the_encoding_of_the_document() -> None:
+    field = Field(name="f", css="a", attribute="href", type="url")
+    body = "<base href='/b/'><a href='ä?ä#ä'>".encode("cp1252")
+    assert extract(body, "text/html; charset=iso-8859-1", URL, [field]).values == {"f": "https://h/b/ä?%E4#ä"}
+    body = json.dumps({"f": "?ä"}).encode()
+    field = Field(name="f", jmespath="f", type="url")
+    assert extract(body, "application/json", "https://h/", [field]).values == {"f": "https://h/?ä"}

@@ -160,7 +160,7 @@ def test_links_are_the_same_in_every_encoding_that_keeps_ascii(codec: str) -> No
         "".join(bytes([byte]).decode(codec, "ignore") for byte in range(0xA1, 0x100)) or "äß—表\U0001f600"
     )
     html = (
-        f'<p title="{letters}"><a href="{letters}.html?q={letters}" title="{letters}">x</a>'
+        f'<p title="{letters}"><a href="{letters}.html" title="{letters}">x</a>'
         f"<a {letters}=1 href=y>"
         f"<img src='{letters}.png'><style>a {{ background: url({letters}.gif) }}</style><b style='{letters}'>"
     )
@@ -227,3 +227,35 @@ def test_no_damage_to_a_page_is_an_error(damage: list[tuple[int, int, bytes]]) -
     for link in html_links(body, URL, forms=True).links:
         assert link.url.startswith(("http://", "https://"))
         assert "#" not in link.url
+
+
+@pytest.mark.parametrize(
+    ("codec", "reference", "url"),
+    [
+        ("iso-8859-1", "/ä?q=ä+ö#ä", "/ä?q=%E4+%F6"),
+        ("iso-8859-1", "?€&ж&\N{GRINNING FACE}", "/docs/page?%80&%26%231078%3B&%26%23128512%3B"),
+        ("windows-1251", "x?q=ж&a=%e4", "/docs/x?q=%E6&a=%e4"),
+        ("koi8-r", "//h/x?ж", "/x?%D6"),
+        ("shift_jis", "?q=ソ日", "/docs/page?q=%83%5C%93%FA"),
+        ("iso-2022-jp", "?q=日本", "/docs/page?q=%1B%24BF%7CK%5C%1B%28B"),
+        ("gb2312", "?q=中", "/docs/page?q=%D6%D0"),
+        ("utf-8", "?q=ä", "/docs/page?q=ä"),
+        ("utf-16", "?q=ä", "/docs/page?q=ä"),
+    ],
+)
+def test_a_query_is_in_the_encoding_of_its_document(codec: str, reference: str, url: str) -> None:
+    reference = reference.encode(codec, "xmlcharrefreplace").decode(codec)
+    html = f"<a href='{reference}'><a class=x href='{reference}' id=y>"
+    header = None if codec == "utf-16" else f"text/html; charset={codec}"
+    page = html_links(html.encode(codec), "https://h/docs/page", header)
+    assert page.urls == (f"https://h{url}",)
+    large = f"{'<p>text</p>' * 200_000}{html}".encode(codec)
+    assert html_links(large, "https://h/docs/page", header).urls == page.urls
+
+
+def test_a_base_and_what_names_a_page_are_in_the_encoding_of_their_document() -> None:
+    html = "<base href='/b?ä'><link rel=canonical href='?ö'><meta http-equiv=refresh content='0;url=?ü'>"
+    page = html_links(html.encode("cp1252"), "https://h/", "text/html; charset=iso-8859-1")
+    assert page.base == "https://h/b?%E4"
+    assert page.canonical == "https://h/b?%F6"
+    assert page.refresh == "https://h/b?%FC"

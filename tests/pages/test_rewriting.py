@@ -210,3 +210,27 @@ def test_a_browser_opens_the_very_file_that_was_meant(names: list[str]) -> None:
         assert normpath(unquote(found.url.removeprefix("http://m/"))) == normpath(
             join("h/docs", "..", *names)
         )
+
+
+def test_a_query_leads_to_the_file_of_the_same_query() -> None:
+    """The rewriter asks for the very URLs that the finder finds."""
+    html = "<a href='/ä?q=ä'><img srcset='?ж 1x'><p style='a:url(?ä)'>"
+    html += "<meta http-equiv=refresh content='0;url=?ö'>"
+    for codec in ("iso-8859-1", "windows-1251", "koi8-r", "shift_jis", "utf-8", "utf-16"):
+        body = html.encode(codec, "xmlcharrefreplace")
+        header = None if codec == "utf-16" else f"text/html; charset={codec}"
+        asked: dict[str, None] = {}
+        rewrite_html(body, URL, header, asked.setdefault)
+        assert set(asked) == set(html_links(body, URL, header).urls)
+    targets = {"https://h/docs/s?q=%E4": "s@q=1.html"}
+    page = "<a href='s?q=ä#ä'>ä</a>".encode("cp1252")
+    new = rewrite_html(page, URL, "text/html; charset=iso-8859-1", targets.get)
+    assert new == "<a href='s@q=1.html#ä'>ä</a>".encode("cp1252")
+
+
+def test_a_style_sheet_s_queries_are_utf_8() -> None:
+    asked: dict[str, None] = {}
+    rewrite_css(
+        "a{b:url(?ä)}".encode("cp1252"), "https://h/", "text/css; charset=iso-8859-1", asked.setdefault
+    )
+    assert set(asked) == {"https://h/?ä"}
