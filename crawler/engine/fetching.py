@@ -31,6 +31,7 @@ def fetch_rows(
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
             if not 200 <= response.status < 300:
                 raise reading.bad_status(response)
+            reading.refuse_part(response)
             received = await spool.fill(response.chunks())
         return Result(outcome=Outcome.NEW, status=response.status, bytes=received)
 

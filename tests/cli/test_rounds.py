@@ -57,3 +57,17 @@ def test_a_stopped_run_counts_what_had_ended_by_then(
     assert again.returncode == 0, again.stderr
     assert len(threaded_server.log) - asked == 1
     assert json.loads(again.stdout.splitlines()[-1])["totals"]["tasks"] == 21
+
+
+def test_half_a_list_of_rows_is_none(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/list.txt")
+    part = (("Content-Range", "bytes 0-30/100"),)
+    threaded_server.set_answer(
+        "/list.txt", threaded_server.url("/file/10").encode(), status=206, headers=part
+    )
+    ran = run_crawler("run", manifest(tmp_path, f"  - {{name: a, type: download, from: '{url}'}}"))
+    assert ran.returncode == 4, ran.stderr
+    assert "Content-Range 'bytes 0-30/100'" in ran.stderr
+    assert threaded_server.requests("/file/10") == []
