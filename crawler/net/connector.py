@@ -72,18 +72,19 @@ class GuardedConnector(aiohttp.TCPConnector):
         """A connection for the current exchange, within its own limits.
 
         A non-idempotent request gets one that nobody used before: the server may be closing a used one
-        just now, and then nobody could tell whether the request was carried out.
+        just now, and then nobody could tell whether the request was carried out. Others may be sent again
+        once, on a new connection, after they were lost on a used one; aiohttp would do it after any loss.
         """
         exchange = CURRENT.get()
         if not exchange.may_try:
-            raise aiohttp.ServerDisconnectedError("lost, and not sent again by aiohttp")
+            raise exchange.lost_by or aiohttp.ServerDisconnectedError
         while True:
             connection = await super().connect(req, traces, _for_pool(exchange.timeout))
             protocol = connection.protocol
             assert protocol is not None
             self._idle.remove(protocol)
             used = protocol in self._latest
-            if used and (exchange.once or protocol.should_close):
+            if used and (exchange.wants_new or protocol.should_close):
                 # should_close: bytes came that nobody asked for, so the next answer would be a stranger's.
                 connection.close()
                 continue
@@ -93,7 +94,7 @@ class GuardedConnector(aiohttp.TCPConnector):
                 self._latest[protocol] = exchange
             self.requests += 1
             exchange.key = req.connection_key
-            exchange.connected(protocol, self._loop.time())
+            exchange.connected(protocol, self._loop.time(), used=used)
             return connection
 
     async def reuse(self, key: ConnectionKey, exchange: Exchange) -> Connection | None:
@@ -109,7 +110,7 @@ class GuardedConnector(aiohttp.TCPConnector):
                 _check_peer(connection, exchange)
             self._latest[protocol] = exchange
             self.requests += 1
-            exchange.connected(protocol, self._loop.time())
+            exchange.connected(protocol, self._loop.time(), used=True)
             return connection
         return None
 
@@ -163,6 +164,8 @@ class GuardedConnector(aiohttp.TCPConnector):
 
     def _release(self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False) -> None:
         transport = protocol.transport
+        if should_close and (exchange := CURRENT.get(None)) is not None and exchange.protocol is protocol:
+            exchange.lost_by = protocol.exception()  # which closing forgets
         super()._release(key, protocol, should_close=should_close)
         if self._closed:
             return

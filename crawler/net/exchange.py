@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 class Exchange:
     """From the first connection sought for a request until its body has ended.
 
-    ``once`` is for requests that must not be sent again blindly: they get a connection that no request
-    has used yet, and only as many tries as there were answers asking for another.
+    It has one try, and another for each answer that asks for one. A used connection may have been closed
+    by the server meanwhile, so a request that is lost on one gets a second try, on a new connection
+    (RFC 9110 §9.2.2, RFC 9112 §9.3.1). ``once`` is for requests that must not be sent again blindly: they
+    get no used connection at all.
     """
 
     __slots__ = (
         "_tries",
         "_tries_left",
+        "_used",
         "began",
         "checked",
         "content",
@@ -36,6 +39,7 @@ class Exchange:
         "digest",
         "head_limit",
         "key",
+        "lost_by",
         "once",
         "protocol",
         "timeout",
@@ -60,9 +64,11 @@ class Exchange:
         self.head_limit = head_limit
         self._tries = 0
         self._tries_left = 1
+        self._used = False  # since the last answer it went out on a used connection
         self.deadline: float | None = None  # in loop time, when ``total`` is over
         self.began = 0.0  # loop time at which the connection was there
         self.protocol: ResponseHandler | None = None
+        self.lost_by: BaseException | None = None  # what ended that connection
         self.key: ConnectionKey | None = None  # of the connection, in aiohttp's pool
         self.content: StreamReader | None = None  # once the head has arrived
 
@@ -74,16 +80,23 @@ class Exchange:
     @property
     def may_try(self) -> bool:
         """Whether the request may go out (again)."""
-        return self._tries_left > 0 or not self.once
+        return self._tries_left > 0
+
+    @property
+    def wants_new(self) -> bool:
+        """Whether it needs a connection that no request has used yet."""
+        return self.once or self._used
 
     def challenged(self) -> None:
         """The server answered, and asks for the same request with an answer to its challenge."""
-        self._tries_left += 1
+        self._tries_left, self._used = 1, False
 
-    def connected(self, protocol: ResponseHandler, now: float) -> None:
-        """A connection was obtained; the request goes out on it."""
+    def connected(self, protocol: ResponseHandler, now: float, *, used: bool) -> None:
+        """A connection was obtained, perhaps a used one; the request goes out on it."""
         self._tries += 1
-        self._tries_left -= 1
+        if not used:
+            self._tries_left -= 1
+        self._used = used
         self.began = now
         self.protocol = protocol
         self.traffic.sent()

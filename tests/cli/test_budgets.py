@@ -75,6 +75,17 @@ def test_requests_never_exceed_the_runs_budget(
     assert len(threaded_server.log) == 7
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_request_that_gets_no_answer_is_one_request(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, method: str
+) -> None:
+    url = threaded_server.url("/hangup")
+    jobs = f'  - {{name: a, type: request, url: "{url}", method: {method}}}'
+    path = manifest(tmp_path, jobs, head="budget: {max_requests: 1}")
+    assert run_crawler("run", path, "-o", "out").returncode in (5, 7)
+    assert len(threaded_server.log) == 1
+
+
 def test_a_jobs_budget_leaves_the_other_jobs_alone(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

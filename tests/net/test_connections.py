@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+import struct
 
 import pytest
 from aiohttp.client_proto import ResponseHandler
@@ -61,6 +63,54 @@ async def test_a_get_that_meets_a_dead_connection_is_sent_again_and_counted(clie
         assert (await client.fetch(base + "/")).body == b"ok"
     assert arrived == 3
     assert client.transport.requests == counted.requests == 3
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+@pytest.mark.parametrize("ends", ["close", "reset"])
+async def test_a_new_connection_that_is_lost_is_not_tried_again_behind_our_back(
+    client: Client, method: str, ends: str
+) -> None:
+    arrived = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        await reader.readuntil(b"\r\n\r\n")
+        arrived += 1
+        if ends == "reset":
+            linger = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            writer.transport.abort()
+
+    body = BODY if method == "PUT" else None
+    why = "reset by peer" if ends == "reset" else "closed the connection without an answer"
+    async with scripted(talk) as base:
+        with pytest.raises(ConnectFailed, match=why) as caught:
+            await client.fetch(base + "/", method=method, body=body)
+    assert (arrived, client.transport.requests) == (1, 1)
+    assert caught.value.sent
+
+
+async def test_a_put_that_meets_a_dead_connection_is_sent_again_whole_and_once(client: Client) -> None:
+    arrived: list[tuple[int, bytes]] = []
+    connections = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        here = connections
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            arrived.append((here, head[:3] + (await reader.readexactly(1) if head[:3] == b"PUT" else b"")))
+            if len(arrived) > 1:
+                return  # every PUT dies unanswered
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with scripted(talk) as base:
+        await client.fetch(base + "/")
+        with pytest.raises(ConnectFailed):
+            await client.fetch(base + "/", method="PUT", body=BODY)
+    assert arrived == [(1, b"GET"), (1, b"PUTx"), (2, b"PUTx")]
+    assert client.transport.requests == 3
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "PUT"])
