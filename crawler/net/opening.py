@@ -16,6 +16,17 @@ from crawler.policy import urls
 from crawler.request import Hop, Request
 
 
+def _behind_redirect(error: TaskError, request: Request, leg: Leg) -> None:
+    """The request itself was sent and answered, by a redirect; only what that led to failed.
+
+    But 307 and 308 have the request sent again: of one that must not be repeated nobody knows then
+    whether it was carried out.
+    """
+    repeated = not request.idempotent and leg.method == request.method
+    if not (repeated and error.sent):
+        error.sent = error.answered = True
+
+
 class Opening:
     """``async with`` gives the answer; leaving it before the body's end closes the connection.
 
@@ -42,8 +53,7 @@ class Opening:
                 response = await self._sender.send(request, leg, limits)
             except TaskError as error:
                 if leg.hops:
-                    # The request itself was sent and answered, by a redirect; only what it led to failed.
-                    error.sent = error.answered = True
+                    _behind_redirect(error, request, leg)
                 raise
             following = None
             if response.status in STATUSES and request.redirects:
