@@ -82,7 +82,8 @@ class TaskError(CrawlerError):
     """An attempt failed for a reason of the contract's list.
 
     ``sent`` says whether request bytes may have reached the server, ``answered`` whether its status
-    line came back; together they decide if a non-idempotent request may be tried again.
+    line came back, ``accepted`` whether that was a success or a redirect to something else; together
+    they decide if a non-idempotent request may be tried again.
     """
 
     kind: ClassVar[ErrorClass]
@@ -92,6 +93,7 @@ class TaskError(CrawlerError):
         super().__init__(message)
         self.sent = sent
         self.answered = answered
+        self.accepted = False
 
     def failure(self) -> Failure:
         """The same fact as data."""
@@ -101,6 +103,7 @@ class TaskError(CrawlerError):
             retryable=self.retryable,
             sent=self.sent,
             answered=self.answered,
+            accepted=self.accepted,
         )
 
 
@@ -188,8 +191,9 @@ class BadStatus(TaskError):
             retryable=False,
             status=self.status,
             retry_after=self.retry_after,
-            sent=True,
-            answered=True,
+            sent=self.sent,
+            answered=self.answered,
+            accepted=self.accepted,
         )
 
 

@@ -175,6 +175,7 @@ class Failure:
     retry_after: float | None = None  # seconds the server asked for
     sent: bool = False  # whether request bytes may have reached the server
     answered: bool = False  # whether a status line came back
+    accepted: bool = False  # whether that was a success or a redirect: the server has taken the request
     detail: str | None = None  # a bug's traceback, or the place of a bad row
 
 

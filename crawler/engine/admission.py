@@ -122,10 +122,10 @@ class Admission:
 
 
 def unanswered(task: Task) -> Result:
-    """A request of an earlier, broken-off run of this round whose answer was never recorded."""
+    """A request that an earlier run of this round began to send, and to which it has no whole answer."""
     message = (
-        f"an earlier run was broken off after it began to send this {task.request.method}; whether the "
-        "server acted on it is unknown, so it is not sent again"
+        f"an earlier run began to send this {task.request.method} and got no whole answer; whether the "
+        "server acted on it is not known here, so it is not sent again"
     )
     failure = Failure(kind=ErrorClass.CONNECT, message=message, retryable=False, sent=True)
     return Result(outcome=Outcome.UNKNOWN, failure=failure)

@@ -57,8 +57,13 @@ def bug(error: Exception) -> Failure:
 
 def ended_badly(task: Task, failure: Failure) -> Result:
     """``failed``; or ``unknown`` when a request that must not be repeated got no answer."""
-    failure = replace(failure, retryable=retry.retryable(failure, task.retry))
-    unanswered = failure.sent and not failure.answered and not task.request.idempotent
+    idempotent = task.request.idempotent
+    again = retry.retryable(failure, task.retry, idempotent=idempotent)
+    message = failure.message
+    if not again and retry.passing(failure, task.retry):
+        message += f"; the server had accepted the {task.request.method} by then, so it is not sent again"
+    failure = replace(failure, retryable=again, message=message)
+    unanswered = failure.sent and not failure.answered and not idempotent
     lost = unanswered and failure.kind is not ErrorClass.BUG
     if lost:
         failure = replace(

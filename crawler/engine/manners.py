@@ -103,11 +103,15 @@ class Manners:
     def unreached(self, admitted: Admitted, why: str) -> Result:
         """How a task ends whose host is given up: as its last one did, untried; the next run may try it."""
         last = self._last.get(self._bench.hosts.key(admitted.slot))
+        task = admitted.task
+        # A redirect that goes on with another method has taken the request (RFC 9110 §15.4.4).
+        accepted = task.hop is not None and task.hop.method != task.request.method
         failure = Failure(
             kind=ErrorClass.CONNECT if last is None else last.kind,
             message=f"{admitted.slot} was {why}",
-            retryable=True,
+            retryable=task.request.idempotent or not accepted,
             status=None if last is None else last.status,
+            accepted=accepted,
         )
         return Result(outcome=Outcome.FAILED, status=failure.status, failure=failure)
 

@@ -13,6 +13,7 @@ from crawler.events import JobFinished, TaskFinished, TasksKept
 from crawler.job_types.base import Misfit
 from crawler.job_types.saving import kept as unchanged
 from crawler.model import Checkpoint, Failure, Known, Outcome, Result, Task
+from crawler.policy import retry
 from crawler.store.records import TaskRecord
 from crawler.store.writer import Refusal
 
@@ -59,13 +60,16 @@ class Settler:
         seconds = bench.monotonic() - admitted.started if admitted.attempts else 0.0
         failure, saved = result.failure, result.saved
         self._reached.pop((task.job, task.key), None)
+        outcome = result.outcome
+        if failure is not None and retry.never_again(failure, idempotent=task.request.idempotent):
+            outcome = Outcome.UNKNOWN  # so that no later run of this round sends it again
         record = TaskRecord(
             job=task.job,
             key=task.key,
             url=bench.redact(task.url),
             ordinal=task.ordinal,
             target=saved.target if saved else task.target,
-            outcome=result.outcome,
+            outcome=outcome,
             status=result.status,
             attempts=admitted.attempts,
             bytes=result.bytes,

@@ -49,7 +49,7 @@ async def fetch(task: DownloadTask, tools: Tools) -> Result:
 
 def _may_go_on(error: BaseException, task: DownloadTask) -> bool:
     """Whether a later attempt may continue what is there: after a stop, a redirect, a passing failure."""
-    return not isinstance(error, TaskError) or retry.retryable(error.failure(), task.retry)
+    return not isinstance(error, TaskError) or retry.passing(error.failure(), task.retry)
 
 
 class _Transfer:

@@ -25,6 +25,7 @@ def _behind_redirect(error: TaskError, request: Request, leg: Leg) -> None:
     repeated = not request.idempotent and leg.method == request.method
     if not (repeated and error.sent):
         error.sent = error.answered = True
+    error.accepted = not repeated
 
 
 class Opening:
@@ -34,7 +35,7 @@ class Opening:
     small file.
     """
 
-    __slots__ = ("_hop", "_request", "_response", "_sender", "_slot")
+    __slots__ = ("_accepted", "_hop", "_request", "_response", "_sender", "_slot")
 
     def __init__(self, sender: Sender, request: Request, slot: str, hop: Hop | None) -> None:
         self._sender = sender
@@ -42,6 +43,7 @@ class Opening:
         self._slot = slot
         self._hop = hop
         self._response: AiohttpResponse | None = None
+        self._accepted = False  # whether the server has taken the request, so that it must not come twice
 
     async def __aenter__(self) -> AiohttpResponse:
         request = self._request
@@ -60,6 +62,7 @@ class Opening:
                 following = await self._following(leg, response)
             if following is None:
                 self._response = response
+                self._accepted = response.status < 400 or leg.method != request.method
                 return response
             leg = following
             limits = left_of(request.timeouts, self._sender.time() - began)
@@ -84,5 +87,7 @@ class Opening:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._accepted and isinstance(error, TaskError):
+            error.accepted = True
         if self._response is not None:
             await self._response.close()

@@ -45,3 +45,95 @@ def test_sent_again_by_a_redirect_and_never_answered_it_is_unknown(
     ran, event = send(run_crawler, tmp_path, url, method, "--retry-failed")
     assert (ran.returncode, event["outcome"]) == (4, "unknown"), ran.stderr
     assert threaded_server.count("c") == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("turned_away", [429, 503])
+def test_what_an_accepted_post_leads_to_may_turn_us_away_and_the_post_is_not_sent_again(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, status: int, turned_away: int
+) -> None:
+    url = leads_to(threaded_server, f"/status/{turned_away}", status)
+    ran, event = send(run_crawler, tmp_path, url, "POST")
+    assert (ran.returncode, event["outcome"], event["attempts"]) == (4, "failed", 1), ran.stderr
+    assert (event["status"], event["error"]["retryable"]) == (turned_away, False)
+    assert "the server had accepted the POST by then" in event["error"]["message"]
+    assert len(threaded_server.requests("/redirect-to")) == 1
+
+
+def test_the_same_holds_for_a_patch_and_for_an_upload(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = leads_to(threaded_server, "/status/429", 303)
+    ran, event = send(run_crawler, tmp_path, url, "PATCH")
+    assert (ran.returncode, event["error"]["retryable"]) == (4, False), ran.stderr
+    (tmp_path / "out" / "a.bin").write_bytes(b"x")
+    job = f'  - {{name: up, type: upload, url: "{url}", files: a.bin}}'
+    ran = run_crawler("run", manifest(tmp_path, job, name="up.yaml"), "-o", "out")
+    assert ran.returncode == 4, ran.stderr
+    assert len(threaded_server.requests("/redirect-to")) == 2
+
+
+def test_a_post_that_is_turned_away_itself_is_sent_again_also_behind_a_307(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = leads_to(threaded_server, "/retry-after/0/429/1", 307)
+    ran, event = send(run_crawler, tmp_path, url, "POST")
+    assert (ran.returncode, event["outcome"], event["attempts"]) == (0, "new", 2), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/short", "truncated"), ("/cut-gzip", "decode"), ("/stall", "timeout")]
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_a_broken_body_of_a_success_is_a_failure_for_good(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, path: str, kind: str, method: str
+) -> None:
+    more = ", timeout: {sock_read: 0.3}"
+    ran, event = send(run_crawler, tmp_path, threaded_server.url(path), method, more=more)
+    assert (ran.returncode, event["outcome"], event["attempts"]) == (4, "failed", 1), ran.stderr
+    assert (event["error"]["class"], event["error"]["retryable"]) == (kind, False)
+    ran, event = send(run_crawler, tmp_path, threaded_server.url(path), method, "--retry-failed")
+    assert (ran.returncode, event["outcome"]) == (4, "unknown"), ran.stderr
+    assert len(threaded_server.log) == 1
+
+
+def test_with_an_idempotency_key_it_is_tried_again(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url, more = threaded_server.url("/short"), ", idempotency_key: k"
+    ran, event = send(run_crawler, tmp_path, url, "POST", more=more)
+    assert (ran.returncode, event["error"]["retryable"], event["attempts"]) == (5, True, 2), ran.stderr
+
+
+@pytest.mark.parametrize("path", ["/hangup", "/reset", "/stall-before"])
+def test_an_accepted_post_whose_next_page_does_not_answer_failed_for_good(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, path: str
+) -> None:
+    more = ", timeout: {sock_read: 0.3}"
+    ran, event = send(run_crawler, tmp_path, leads_to(threaded_server, path, 303), "POST", more=more)
+    assert (ran.returncode, event["outcome"], event["error"]["retryable"]) == (4, "failed", False), ran.stderr
+    assert len(threaded_server.requests("/redirect-to")) == 1
+
+
+def test_an_accepted_post_whose_next_host_is_given_up_failed_for_good(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    dead = "http://localhost:1/"
+    jobs = f"""  - {{name: dead, type: request, urls: [{", ".join(f'"{dead}{n}"' for n in range(9))}]}}
+  - {{name: send, type: post, needs: [dead], when: always, url: "{leads_to(threaded_server, dead, 303)}"}}"""
+    ran = run_crawler("run", manifest(tmp_path, jobs), "-o", "out", "--events", "events.jsonl")
+    event = events(tmp_path / "events.jsonl")[-1]
+    assert "given up" in event["error"]["message"]
+    assert (event["job"], event["error"]["retryable"]) == ("send", False), ran.stderr
+
+
+def test_an_answer_that_only_expect_dislikes_is_asked_for_again_by_retry_failed(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/counter/c")
+    ran, event = send(run_crawler, tmp_path, url, "POST", more=", expect: {json: {count: 2}}")
+    assert (ran.returncode, event["error"]["class"]) == (4, "unexpected_content"), ran.stderr
+    ran, event = send(
+        run_crawler, tmp_path, url, "POST", "--retry-failed", more=", expect: {json: {count: 2}}"
+    )
+    assert (ran.returncode, event["outcome"]) == (0, "new"), ran.stderr

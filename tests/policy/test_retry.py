@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,19 @@ def test_a_post_is_resent_only_if_it_never_left_or_was_turned_away() -> None:
     assert wait(failure(sent=True), idempotent=False) is None
     assert wait(status(503), idempotent=False) is None
     assert wait(failure(ErrorClass.TIMEOUT, sent=True), idempotent=False) is None
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_post_that_was_accepted_is_never_resent_whatever_came_behind_it(code: int) -> None:
+    behind = replace(status(code), accepted=True)
+    for accepted in (behind, failure(ErrorClass.TRUNCATED, sent=True, answered=True, accepted=True)):
+        assert wait(accepted, idempotent=False) is None
+        assert not retry.retryable(accepted, RULE, idempotent=False)
+        assert retry.never_again(accepted, idempotent=False)
+        assert wait(accepted, idempotent=True) is not None
+        assert not retry.never_again(accepted, idempotent=True)
+
+
+@pytest.mark.parametrize("disliked", [status(200), failure(ErrorClass.UNEXPECTED_CONTENT, answered=True)])
+def test_an_answer_that_only_the_manifest_dislikes_may_be_asked_for_once_more(disliked: Failure) -> None:
+    assert not retry.never_again(replace(disliked, accepted=True), idempotent=False)
