@@ -63,6 +63,17 @@ class TaskFinished(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskInterrupted:
+    """The run stopped in the middle of the task, after so many requests; another run goes on with it."""
+
+    time: float
+    job: str
+    task: str
+    url: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TasksKept:
     """So many tasks ended ``unchanged`` without an attempt; instead of a ``TaskFinished`` each."""
 
@@ -134,6 +145,7 @@ Event = (
     | JobStarted
     | TaskRetried
     | TaskFinished
+    | TaskInterrupted
     | TasksKept
     | JobFinished
     | HostPaused

@@ -55,6 +55,12 @@ def bug(error: Exception) -> Failure:
     )
 
 
+def cut_off(task: Task) -> Result:
+    """How a request ends that must not be repeated and was on its way when the run stopped."""
+    message = "the run was stopped while it was under way"
+    return ended_badly(task, Failure(kind=ErrorClass.CONNECT, message=message, retryable=False, sent=True))
+
+
 def ended_badly(task: Task, failure: Failure) -> Result:
     """``failed``; or ``unknown`` when a request that must not be repeated got no answer."""
     idempotent = task.request.idempotent

@@ -88,6 +88,12 @@ class JobTable:
         """The first budget that ended a job before its time, or ``None``."""
         return next((f"{run.cut} of job {run.job.name}" for run in self if run.cut), None)
 
+    async def close_sites(self) -> None:
+        """Close what jobs that grow have open."""
+        for run in self:
+            if run.site is not None:
+                await run.site.close()
+
     def startable(self) -> Iterator[tuple[JobRun, str | None]]:
         """Jobs whose needs have all ended, each with the reason to leave it out, or ``None`` to start."""
         for run in self:

@@ -75,9 +75,7 @@ class Engine:
             await end_all([over, *loops, *workers, *self._beside])
             await self._second_core.close()
         self._manners.keep()
-        for run in self._table:
-            if run.site is not None:
-                await run.site.close()
+        await self._table.close_sites()
         await self._settler.rest()
         if self.bug is not None:
             raise self.bug
@@ -125,8 +123,6 @@ class Engine:
                 timer.cancel()
 
     async def _work(self) -> None:
-        me = asyncio.current_task()
-        assert me is not None
         traffic = Traffic()
         TRAFFIC.set(traffic)
         while self.stopping is None:
@@ -134,13 +130,17 @@ class Engine:
             if not self._begins(admitted):
                 self._wake_feeder.set()
                 continue
-            self._working.begin(me, admitted)
+            self._working.begin(admitted)
             try:
                 before = traffic.requests
                 ended = await self._attempt(admitted, traffic)
                 requests = traffic.requests - before
+            except asyncio.CancelledError:
+                if self.stopping is not None:
+                    self._retries.interrupted(admitted, traffic.requests - before)
+                raise
             finally:
-                self._working.end(me)
+                self._working.end()
             admitted.requests += requests
             self._holding.leave(admitted)
             self._budgets.sent(admitted.run, max(0, requests - 1))  # the first was counted as it began

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crawler.engine.admitted import Admitted, Bench
-from crawler.engine.attempt import Moved
+from crawler.engine.attempt import Moved, cut_off
 from crawler.engine.intake import Intake
 from crawler.engine.mirrors import Mirrors
 from crawler.engine.settle import Settler
-from crawler.events import TaskRetried
+from crawler.events import TaskInterrupted, TaskRetried
 from crawler.model import ErrorClass, Outcome, Result
 from crawler.policy import retry
 from crawler.policy.frontier import Frontier
@@ -64,6 +64,26 @@ class Retries:
         if failure is not None and failure.kind is ErrorClass.STORAGE:
             self._fail_storage(failure.message)
         self._intake.settle(admitted, ended)
+
+    def interrupted(self, admitted: Admitted, requests: int) -> None:
+        """The run stopped in the middle of an attempt, after so many requests of it.
+
+        What must not be repeated and may have left is ``unknown``; anything else is left to another run.
+        """
+        admitted.requests += requests
+        task, ledger = admitted.task, self._bench.ledger
+        if admitted.errand is not None or ledger.failed is not None:
+            return
+        if not task.request.idempotent:
+            if requests or task.hop is not None:
+                self._intake.settle(admitted, cut_off(task))
+                return
+            ledger.not_sending(task.job, task.key)
+        self._bench.emit(
+            TaskInterrupted(
+                time=self._bench.wall(), job=task.job, task=task.key, url=task.url, requests=admitted.requests
+            )
+        )
 
     def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:
         assert ended.failure is not None

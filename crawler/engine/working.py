@@ -18,16 +18,16 @@ class Working:
     """Which worker is at which task."""
 
     def __init__(self) -> None:
-        self._attempts: dict[asyncio.Task[None], Admitted] = {}
+        self._attempts: dict[asyncio.Task[Any] | None, Admitted] = {}
         self._idle = asyncio.Event()
 
-    def begin(self, worker: asyncio.Task[None], admitted: Admitted) -> None:
-        """The worker begins an attempt."""
-        self._attempts[worker] = admitted
+    def begin(self, admitted: Admitted) -> None:
+        """The running worker begins an attempt."""
+        self._attempts[asyncio.current_task()] = admitted
 
-    def end(self, worker: asyncio.Task[None]) -> None:
-        """The worker's attempt is over."""
-        del self._attempts[worker]
+    def end(self) -> None:
+        """The running worker's attempt is over."""
+        del self._attempts[asyncio.current_task()]
         if not self._attempts:
             self._idle.set()
 
@@ -36,7 +36,7 @@ class Working:
         if await self._idle_within(SOFT_STOP):
             return
         for worker, admitted in list(self._attempts.items()):
-            if admitted.task.request.idempotent:
+            if worker is not None and admitted.task.request.idempotent:
                 worker.cancel()
         if not await self._idle_within(HARD_STOP - SOFT_STOP):
             await end_all(workers)

@@ -11,8 +11,10 @@ from crawler.events import (
     HostGivenUp,
     HostPaused,
     JobFinished,
+    JobStarted,
     RunStarted,
     TaskFinished,
+    TaskInterrupted,
     TaskRetried,
     TasksKept,
 )
@@ -50,11 +52,19 @@ class JobTally:
     reason: str | None = None  # why it never started
     notes: tuple[str, ...] = ()
     unverified_length: int = 0  # answers that came without a length or an end mark
+    started: bool = False
+    interrupted: int = 0  # tasks in whose middle the run stopped
 
     @property
     def outcome(self) -> Outcome:
         """What the job came to, or would if it ended now."""
         return self.ended or job_outcome(self.counts)
+
+    @property
+    def word(self) -> str:
+        """The outcome as a person is told it: a job that was stopped before a task ended came to nothing."""
+        stopped = self.started and self.ended is None and not self.counts.tasks
+        return "stopped" if stopped else self.outcome
 
 
 @dataclass(slots=True)
@@ -112,8 +122,15 @@ class Tally:
                 for counts in (self.total, self._job(event.job).counts):
                     counts.tasks += event.count
                     counts.unchanged += event.count
+            case TaskInterrupted():
+                job = self._job(event.job)
+                job.interrupted += 1
+                for counts in (self.total, job.counts):
+                    counts.requests += event.requests
             case TaskRetried():
                 self._retried(event)
+            case JobStarted():
+                self._job(event.job).started = True
             case JobFinished():
                 job = self._job(event.job)
                 job.type, job.ended, job.reason = event.type, event.outcome, event.reason

@@ -97,7 +97,7 @@ class TextReport:
         kinds = max((len(job.type) for job in jobs), default=0)
         for name, job in zip(names, jobs, strict=True):
             start = f"  {name:<{wide}}  {job.type:<{kinds}}  "
-            word = f"{job.outcome:<9}"
+            word = f"{job.word:<9}"
             text = self._what_a_job_came_to(job)
             width = self._console.width
             if width is not None:
@@ -110,10 +110,11 @@ class TextReport:
     def _what_a_job_came_to(self, job: JobTally) -> str:
         if job.reason:
             return self._redactor.line(job.reason)
+        cut = f"{plural(job.interrupted, 'task')} interrupted" if job.interrupted else ""
         if not job.counts.tasks:
-            return "no tasks" if job.ended else "not started"
+            return cut or ("no tasks" if job.ended else "no task ended" if job.started else "not started")
         moved = f", {size(job.counts.bytes)}" if job.counts.bytes else ""
-        return _by_outcome(job.counts) + moved
+        return _by_outcome(job.counts) + moved + (cut and f", {cut}")
 
     def _retry_lines(self) -> Iterator[str]:
         tally = self._tally

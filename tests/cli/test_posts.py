@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -137,3 +138,21 @@ def test_an_answer_that_only_expect_dislikes_is_asked_for_again_by_retry_failed(
         run_crawler, tmp_path, url, "POST", "--retry-failed", more=", expect: {json: {count: 2}}"
     )
     assert (ran.returncode, event["outcome"]) == (0, "new"), ran.stderr
+
+
+def test_a_deadline_in_its_middle_leaves_it_unknown_in_this_very_run(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/stall-before")
+    jobs = f"""  - {{name: send, type: post, url: "{url}", timeout: 0}}
+  - {{name: file, type: download, urls: ["{url}"]}}
+  - {{name: later, type: post, needs: [send], url: "{url}"}}"""
+    ran = run_crawler("run", manifest(tmp_path, jobs), "-o", "out", "--deadline", "500ms", "--json")
+    assert ran.returncode == 4, ran.stderr
+    last = ran.stderr.splitlines()[-1]
+    assert "1 of 1 task sent without an answer, outcome unknown" in last
+    assert "stopped early by the deadline of 0.5 s" in last
+    totals = json.loads(ran.stdout.splitlines()[-1])["totals"]
+    assert (totals["tasks"], totals["unknown"], totals["requests"]) == (1, 1, 2)
+    assert "  file   download  stopped    1 task interrupted" in ran.stderr
+    assert len(threaded_server.log) == 2

@@ -10,10 +10,11 @@ import pytest
 
 from crawler.engine import intake, settle, working
 from crawler.errors import BadStatus, ConnectFailed, StorageFailed, TimedOut
-from crawler.events import JobFinished, TaskRetried
+from crawler.events import JobFinished, TaskInterrupted, TaskRetried
 from crawler.job_types.base import READ_AHEAD, Job, Misfit
 from crawler.job_types.tools import Tools
 from crawler.model import ErrorClass, Failure, Outcome, Result, Saved, Task, When
+from crawler.net.traffic import TRAFFIC
 from crawler.net.transport import MovedAway
 from crawler.request import Hop
 from tests.engine.bench import fine, job, running, task
@@ -321,6 +322,39 @@ async def test_stop_lets_short_tasks_end_and_cancels_long_ones(
     assert cancelled == ["1"]
     assert len(run.finished) < 10
     assert Outcome.FAILED not in run.outcomes.values()
+
+
+@pytest.mark.parametrize(
+    ("method", "sent", "outcomes"), [("POST", 1, ["unknown"]), ("POST", 0, []), ("GET", 1, [])]
+)
+async def test_what_must_not_be_repeated_and_is_under_way_at_the_end_is_unknown_in_this_run(
+    tmp_path: Path, method: str, sent: int, outcomes: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "SOFT_STOP", 0.05)
+    monkeypatch.setattr(working, "HARD_STOP", 0.1)
+    started = asyncio.Event()
+
+    async def work(task: Task, tools: Tools) -> Result:
+        for _ in range(sent):
+            TRAFFIC.get().sent()
+        started.set()
+        await asyncio.sleep(60)
+        return Result(outcome=Outcome.NEW)
+
+    items = [task(1, method=method)]
+    async with running(tmp_path, work, lambda job: items, end=False) as run:
+        going = asyncio.create_task(run.engine.run())
+        await started.wait()
+        run.engine.stop("SIGTERM")
+        await asyncio.wait_for(going, 5)
+    assert list(run.outcomes.values()) == outcomes
+    interrupted = [event.requests for event in run.events if isinstance(event, TaskInterrupted)]
+    assert interrupted == ([] if outcomes else [sent])
+
+    # What never left is sent by the run that goes on, the other is told again and not sent.
+    async with running(tmp_path, items=lambda job: items) as run:
+        await run.engine.run()
+    assert list(run.outcomes.values()) == (outcomes or ["new"])
 
 
 async def test_no_more_ends_wait_for_the_ledger_than_it_may_be_behind(

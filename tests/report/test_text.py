@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.events import Event
+from crawler.events import Event, JobStarted, TaskInterrupted
 from crawler.model import ErrorClass, Failure, Outcome
 from crawler.policy.redact import Redactor
 from crawler.report.advice import advice
@@ -45,6 +45,20 @@ def test_a_good_run_is_told_in_four_lines() -> None:
         "\n"
         "files:  /data/out\n"
     )
+
+
+def test_what_was_interrupted_is_told_as_that() -> None:
+    jobs = [("big", "download"), ("some", "download"), ("idle", "download"), ("last", "post")]
+    begun = [JobStarted(time=1.0, job=name) for name, _ in jobs[:3]]
+    cut = [TaskInterrupted(time=2.0, job=name, task="t", url="", requests=2) for name, _ in jobs[:2]]
+    text = summary(started(*jobs), *begun, finished("a", job="some", bytes=0), *cut)
+    assert text.splitlines()[:5] == [
+        "nightly finished after 12.3 s: 1 task, 0 B at 0 B/s, 5 requests",
+        "  big   download  stopped    1 task interrupted",
+        "  some  download  new        1 new, 1 task interrupted",
+        "  idle  download  stopped    no task ended",
+        "  last  post      skipped    not started",
+    ]
 
 
 def test_a_mixed_run_is_told_with_what_to_do_about_it() -> None:
