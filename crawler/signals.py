@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import asyncio  # only a run needs it, and it takes 20 ms
@@ -54,19 +55,30 @@ class Signals:
     @staticmethod
     def _early(number: int, frame: FrameType | None) -> None:
         # An exception would come up anywhere, in the middle of an import, or where nothing lets it through.
-        code = exit_code(number)
-        with contextlib.suppress(OSError):
-            os.write(2, f"crawler: exit {code}: ended by a signal before any request was sent\n".encode())
-        os._exit(code)
+        _end(number, "ended by a signal before any request was sent")
 
     def _late(self, loop: asyncio.AbstractEventLoop, number: int) -> None:
         stop, self._stop = self._stop, None
         if stop is None:
-            os._exit(exit_code(number))
+            _end(number, "ended at once by a second signal; run again to continue")
         self.received = number
-        loop.call_later(CHECKPOINT_WITHIN, os._exit, exit_code(number))
+        why = f"not at rest {CHECKPOINT_WITHIN:g} s after the signal, ended; run again to continue"
+        loop.call_later(CHECKPOINT_WITHIN, _end, number, why)
         stop(signal.Signals(number).name)
 
     @staticmethod
     def _at_once(number: int, frame: FrameType | None) -> None:
-        os._exit(exit_code(number))
+        _end(number, "ended by a signal after the run was settled")
+
+
+def _end(number: int, why: str) -> NoReturn:
+    """End at once, with the line that a non-zero exit owes its reader (contract §5).
+
+    Straight to the descriptor: whatever buffer the signal came into is left alone. A pipe that nobody
+    reads is not waited for.
+    """
+    code = exit_code(number)
+    with contextlib.suppress(OSError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, f"crawler: exit {code}: {why}\n".encode())
+    os._exit(code)

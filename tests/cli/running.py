@@ -43,7 +43,11 @@ def finals(folder: Path) -> dict[str, bytes]:
 
 @contextmanager
 def started(
-    *args: str | Path, cwd: Path, wrapper: tuple[str, ...] = (), home: Path | None = None
+    *args: str | Path,
+    cwd: Path,
+    wrapper: tuple[str, ...] = (),
+    home: Path | None = None,
+    stderr: int = subprocess.PIPE,
 ) -> Iterator[subprocess.Popen[str]]:
     """The command under way, killed at the end if it still is."""
     home = home or cwd / "home"
@@ -54,7 +58,7 @@ def started(
         env=crawler_environment(home),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
     ) as process:
         try:

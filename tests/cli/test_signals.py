@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -80,18 +81,43 @@ def test_a_signal_in_the_middle_of_200_slow_transfers(
         assert (tmp_path / f"out/{n}.bin").read_bytes() == file_bytes(SIZE, str(n))
 
 
-def test_a_second_signal_ends_at_once(threaded_server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_ends_at_once(
+    number: int, code: int, threaded_server: Server, tmp_path: Path
+) -> None:
     path = slow(threaded_server, tmp_path, rate=1_000)
     with started("run", path, "-o", "out", "--workers", "200", cwd=tmp_path) as run:
         wait_until(lambda: threaded_server.most_in_flight >= TRANSFERS)
-        run.send_signal(signal.SIGTERM)
+        run.send_signal(number)
         time.sleep(0.2)
         began = time.monotonic()
-        run.send_signal(signal.SIGTERM)
-        run.communicate(timeout=10)
+        run.send_signal(number)
+        _, errors = run.communicate(timeout=10)
     assert time.monotonic() - began < 2
-    assert run.returncode == 143
+    assert run.returncode == code
+    last = f"crawler: exit {code}: ended at once by a second signal; run again to continue"
+    assert errors.splitlines()[-1] == last
     assert finals(tmp_path / "out") == {}
+
+
+def test_a_second_signal_waits_for_nobody_who_should_read_what_it_says(
+    threaded_server: Server, tmp_path: Path
+) -> None:
+    path = slow(threaded_server, tmp_path, rate=1_000)
+    read, write = os.pipe()
+    with started("run", path, "-o", "out", "--workers", "200", cwd=tmp_path, stderr=write) as run:
+        wait_until(lambda: threaded_server.most_in_flight >= TRANSFERS)
+        run.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        os.set_blocking(write, False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(write, b"x" * 4096)
+        os.set_blocking(write, True)
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(10) == 143
+    os.close(read)
+    os.close(write)
 
 
 def test_sigterm_reaches_process_one_of_a_namespace(threaded_server: Server, tmp_path: Path) -> None:
