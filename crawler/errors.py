@@ -12,6 +12,7 @@
         ├── DnsFailed · ConnectFailed · TlsFailed · TimedOut · TooSlow
         ├── Truncated · DecodeFailed · ProtocolBroken · RedirectRefused · BlockedAddress
         ├── BadStatus
+        │   └── TunnelRefused
         ├── TooLarge · IntegrityFailed · UnexpectedContent · SourceChanged
         └── TargetExists · UnsafePath · TemplateFailed
 """
@@ -195,6 +196,15 @@ class BadStatus(TaskError):
             answered=self.answered,
             accepted=self.accepted,
         )
+
+
+class TunnelRefused(BadStatus):
+    """The proxy answered CONNECT with an error status; nothing was sent to the server."""
+
+    def __init__(self, where: str, status: int, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(status, reason, retry_after)
+        self.args = (f"the proxy refused a tunnel to {where}: {status} {reason}".rstrip(),)
+        self.sent = self.answered = False
 
 
 class TooLarge(TaskError):

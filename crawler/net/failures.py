@@ -2,7 +2,7 @@
 
 ::
 
-    before a connection   DnsFailed · TlsFailed · BlockedAddress · TimedOut · ConnectFailed
+    before a connection   DnsFailed · TlsFailed · BlockedAddress · TimedOut · ConnectFailed · TunnelRefused
     before the answer     TimedOut · ProtocolBroken · TlsFailed · ConnectFailed
     inside the body       TimedOut · Truncated · ProtocolBroken
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import time
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -28,10 +29,12 @@ from crawler.errors import (
     TemplateFailed,
     TlsFailed,
     Truncated,
+    TunnelRefused,
 )
 from crawler.net.exchange import Exchange
 from crawler.net.printable import printable
 from crawler.net.timeouts import timed_out
+from crawler.policy import retry_after
 from crawler.request import Timeouts
 
 NETWORK_ERRORS = (aiohttp.ClientError, OSError)  # TimeoutError is an OSError
@@ -82,8 +85,7 @@ def _not_connected(error: aiohttp.ClientConnectorError, exchange: Exchange, wher
 def _not_answered(error: Exception, exchange: Exchange, where: str) -> TaskError:
     sent = exchange.sent
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        answer = f"{error.status} {printable(error.message)}".rstrip()
-        return ConnectFailed(f"the proxy refused a tunnel to {where}: {answer}", sent=sent)
+        return _no_tunnel(error, where)
     if isinstance(error, aiohttp.ClientResponseError):
         return ProtocolBroken(f"{where} did not answer in HTTP/1.1: {_found(error.message)}", sent=sent)
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
@@ -98,6 +100,16 @@ def _not_answered(error: Exception, exchange: Exchange, where: str) -> TaskError
     if isinstance(error, aiohttp.ClientConnectionError | OSError):
         return ConnectFailed(f"lost the connection to {where} before an answer: {_reason(error)}", sent=sent)
     return ProtocolBroken(f"{where}: {printable(error)}", sent=sent)
+
+
+def _no_tunnel(error: aiohttp.ClientHttpProxyError, where: str) -> TaskError:
+    """The proxy's answer to CONNECT: it refuses us, as it would plain http, or has no way there (5xx)."""
+    reason = printable(error.message)
+    if error.status >= 500:
+        return ConnectFailed(f"the proxy opened no tunnel to {where}: {error.status} {reason}".rstrip())
+    asked = error.headers.get("Retry-After") if error.headers is not None else None
+    wait = None if asked is None else retry_after.parse(asked, time.time())
+    return TunnelRefused(where, error.status, reason, wait)
 
 
 def in_body(

@@ -44,6 +44,11 @@ class Prepared:
     proxy: URL | None
 
     @property
+    def proxy_headers(self) -> dict[str, str] | None:
+        """What CONNECT carries beside the proxy's credentials; aiohttp would name itself."""
+        return None if self.proxy is None else {"User-Agent": self.headers["User-Agent"]}
+
+    @property
     def special(self) -> bool:
         """Whether it needs more of aiohttp than a connection and its parser."""
         exchange = self.exchange
@@ -129,6 +134,7 @@ class Sender:
                 data=data,
                 allow_redirects=False,
                 proxy=prepared.proxy,
+                proxy_headers=prepared.proxy_headers,
                 timeout=exchange.timeout,
                 middlewares=() if exchange.digest is None else (exchange.digest,),
                 skip_auto_headers=("Content-Type",) if data is None and leg.method in _TYPED else None,

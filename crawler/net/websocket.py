@@ -94,6 +94,7 @@ class OpenSocket:
                     heartbeat=self._heartbeat,
                     max_msg_size=self._max_message + 1,  # aiohttp refuses what reaches its limit
                     proxy=prepared.proxy,
+                    proxy_headers=prepared.proxy_headers,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS),
                 )
         except aiohttp.WSServerHandshakeError as error:

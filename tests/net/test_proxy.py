@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 import pytest
 
-from crawler.errors import BlockedAddress, ConnectFailed
+from crawler import __version__
+from crawler.errors import BadStatus, BlockedAddress, ConnectFailed
+from crawler.model import ErrorClass, RetryRule
+from crawler.policy import retry
 from crawler.request import Auth
 from tests.net.client import Client, scripted
 from tests.net.test_tls import CA, context
@@ -40,8 +43,12 @@ async def test_https_goes_through_a_tunnel_that_sees_no_secret(other: Server, tm
         (arrived,) = secure.log
         assert arrived.header("Proxy-Authorization") is None
         assert arrived.header("Authorization") == "Bearer t"
-    (tunnel,) = other.log
+        await client.fetch(secure.url("/file/10"), headers=(("User-Agent", "acme/1"),))
+        await client.fetch(secure.url("/file/10"))
+        assert [request.connection for request in secure.log] == [1, 2, 1]
+    tunnel, own = other.log
     assert (tunnel.method, tunnel.header("Authorization")) == ("CONNECT", None)
+    assert [tunnel.header("User-Agent"), own.header("User-Agent")] == [f"crawler/{__version__}", "acme/1"]
     assert tunnel.header("Proxy-Authorization") == "Basic dXNAZXI6c2U6Y3JldA=="
 
 
@@ -74,7 +81,7 @@ async def test_a_dead_proxy_is_named(client: Client, server: Server) -> None:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (b"HTTP/1.1 407 Who Are You\r\nContent-Length: 0\r\n\r\n", "refused a tunnel to a.test:443: 407 Who"),
+        (b"HTTP/1.1 502 No Way\r\nContent-Length: 0\r\n\r\n", "opened no tunnel to a.test:443: 502 No Way"),
         (b"", "let go before a tunnel to a.test:443 was open"),
     ],
 )
@@ -89,6 +96,20 @@ async def test_a_proxy_that_opens_no_tunnel_is_a_connect_failure(
         with pytest.raises(ConnectFailed, match=says) as caught:
             await client.fetch("https://a.test/", proxy=proxy)
     assert not caught.value.sent
+
+
+async def test_a_proxy_that_refuses_a_tunnel_is_told_with_its_status(client: Client) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Who Are You\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n")
+
+    async with scripted(talk) as proxy:
+        with pytest.raises(BadStatus, match=r"refused a tunnel to a\.test:443: 407 Who Are You") as caught:
+            await client.fetch("https://a.test/", proxy=proxy, method="POST", idempotent=False)
+    failure = caught.value.failure()
+    assert (failure.kind, failure.status, failure.retry_after) == (ErrorClass.HTTP_STATUS, 407, 7.0)
+    assert (failure.sent, failure.answered) == (False, False)
+    assert not retry.retryable(failure, RetryRule(), idempotent=True)
 
 
 async def test_a_redirect_behind_a_proxy_reaches_no_address_spelt_out(server: Server, other: Server) -> None:
