@@ -37,7 +37,8 @@
 ``/ws/ticks/<n>[?interval=s]``         n JSON texts, then close 1000; ``/ws/binary/<n>``
 ``/ws/drop/<n>`` ``/ws/close/<code>``  reset after n ticks; close frame with a code
 ``/ws/big/<bytes>`` ``/ws/ping``       one large message; a ping that wants its pong
-``/ws/refuse`` ``/ws/wrong-accept``    403; a false handshake proof; ``/ws/bad-frame``, ``/ws/bad-text``
+``/ws/refuse`` ``/ws/wrong-accept``    403; a false handshake proof; ``/ws/bad-frame``, ``/ws/bad-text``;
+                                       ``?protocol=`` chooses a subprotocol, offered or not
 ====================================== ====================================================================
 
 Anything else is 404. ``python -m tests.server`` prints its base URL and serves until stdin closes.

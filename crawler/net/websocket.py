@@ -24,6 +24,7 @@ from crawler.request import Request, Timeouts
 
 NO_CODE = 1005  # RFC 6455 §7.4.1: a close frame without a code
 ABNORMAL = 1006  # and no close frame at all
+_SUBPROTOCOL = "Sec-WebSocket-Protocol"
 CLOSE_SECONDS = 3.0  # how long the server's close frame is waited for
 
 Handler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -53,7 +54,26 @@ async def handshake(request: aiohttp.ClientRequest, handler: Handler) -> aiohttp
             f"{printable(response.reason or '')} to a WebSocket handshake; expected 101".strip(),
             None if wait is None else retry_after.parse(wait, time.time()),
         )
+    if (chosen := _not_offered(request, response)) is not None:
+        response.close()
+        raise ProtocolBroken(
+            f"the server chose the subprotocol {printable(chosen)!r}, which was not offered (RFC 6455 §4.1)",
+            sent=True,
+            answered=True,
+        )
     return response
+
+
+def _not_offered(request: aiohttp.ClientRequest, response: aiohttp.ClientResponse) -> str | None:
+    """The subprotocol of an answer, if the client must fail the connection for it (RFC 6455 §4.1).
+
+    The server may leave the choice out; aiohttp takes any other for none.
+    """
+    if _SUBPROTOCOL not in response.headers:
+        return None
+    asked = ",".join(request.headers.getall(_SUBPROTOCOL, []))
+    chosen = ", ".join(response.headers.getall(_SUBPROTOCOL))
+    return None if chosen in [name.strip() for name in asked.split(",")] else chosen
 
 
 class OpenSocket:

@@ -37,6 +37,27 @@ async def test_the_subprotocol_that_the_server_chose_is_known(client: Client, se
         assert socket.protocol is None
 
 
+@pytest.mark.parametrize("offered", [(), ("p1",), ("p1", "p2")])
+@pytest.mark.parametrize("chosen", ["zzz", "P1", "p1,%20p2"])
+async def test_a_subprotocol_that_was_not_offered_fails_the_connection(
+    client: Client, server: Server, offered: tuple[str, ...], chosen: str
+) -> None:
+    with pytest.raises(ProtocolBroken, match="not offered") as caught:
+        async with client.websocket(server.ws(f"/ws/echo?protocol={chosen}"), protocols=offered):
+            raise AssertionError("there is no such WebSocket")
+    assert (caught.value.answered, caught.value.retryable) == (True, False)
+    async with asyncio.timeout(5):
+        while server.open_connections:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_server_need_not_choose_a_subprotocol(client: Client, server: Server) -> None:
+    async with client.websocket(server.ws("/ws/echo?protocol="), protocols=("p1",)) as socket:
+        assert socket.protocol is None
+    async with client.websocket(server.ws("/ws/echo?protocol=p2"), protocols=("p1", "p2")) as socket:
+        assert socket.protocol == "p2"
+
+
 async def test_the_handshake_carries_what_the_request_says(client: Client, server: Server) -> None:
     async with client.websocket(
         server.ws("/ws/echo/%27?x=1"),

@@ -37,13 +37,14 @@ class Socket:
     state: State
 
     async def accept(self, wrong: bool = False) -> None:
-        """Answer the handshake (RFC 6455 §4.2.2), choosing the first subprotocol offered."""
+        """Answer the handshake (RFC 6455 §4.2.2), with the first subprotocol offered, or ``?protocol=``."""
         key = self.exchange.request.header("Sec-WebSocket-Key") or ""
         proof = base64.b64encode(hashlib.sha1((key + MAGIC).encode()).digest()).decode()
         headers = [("Upgrade", "websocket"), ("Connection", "Upgrade")]
         headers.append(("Sec-WebSocket-Accept", proof[::-1] if wrong else proof))
-        if offered := self.exchange.request.header("Sec-WebSocket-Protocol"):
-            headers.append(("Sec-WebSocket-Protocol", offered.split(",")[0].strip()))
+        offered = self.exchange.request.header("Sec-WebSocket-Protocol") or ""
+        if chosen := self.exchange.request.arguments.get("protocol", offered.split(",")[0].strip()):
+            headers.append(("Sec-WebSocket-Protocol", chosen))
         await self.exchange.start(101, headers)
 
     async def send(self, opcode: int, payload: bytes) -> None:
