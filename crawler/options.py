@@ -64,12 +64,12 @@ class Options:
         return str(self.manifest)
 
     def overrides(self) -> dict[str, object]:
-        """The config keys that flags set; they are the strongest of all."""
+        """The config keys that flags set; they are the strongest of all, and ``quiet`` of those of progress."""
         given: dict[str, object] = {
             "output": None if self.output is None else str(self.output),
             "state": None if self.state is None else str(self.state),
             "workers": self.workers,
-            "progress": self.progress,
+            "progress": "none" if self.quiet else self.progress,
         }
         return {key: value for key, value in given.items() if value is not None}
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from crawler.config import load_config
 from crawler.job_types.table import JOB_TYPES
+from crawler.options import Options
 from tests.cli.running import events, finals, manifest
 from tests.conftest import crawler_environment
 from tests.server import Server, file_bytes
@@ -130,18 +132,14 @@ def test_settings_are_taken_from_flag_environment_and_file_in_this_order(
     assert not (tmp_path / "apart/.crawler").exists()
 
 
-@pytest.mark.parametrize(("variables", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_a_terminal_gets_colour_unless_no_color_says_otherwise(
-    variables: dict[str, str], colored: bool, threaded_server: Server, tmp_path: Path
-) -> None:
-    bad = threaded_server.url("/status/404")
-    path = manifest(tmp_path, f'  - {{name: a, type: request, url: "{bad}"}}')
-    (tmp_path / "home").mkdir()
+def on_a_terminal(*args: str | Path, cwd: Path, variables: dict[str, str]) -> tuple[int, bytes, bytes]:
+    """Exit code, stdout, and what a person at the terminal sees."""
+    (cwd / "home").mkdir(exist_ok=True)
     ours, theirs = pty.openpty()
-    env = {key: value for key, value in crawler_environment(tmp_path / "home").items() if key != "NO_COLOR"}
+    env = {key: value for key, value in crawler_environment(cwd / "home").items() if key != "NO_COLOR"}
     done = subprocess.Popen(
-        [sys.executable, "-m", "crawler", "run", path, "-o", "out"],
-        cwd=tmp_path,
+        [sys.executable, "-m", "crawler", *args],
+        cwd=cwd,
         env={**env, "TERM": "xterm", **variables},
         stderr=theirs,
         stdout=subprocess.PIPE,
@@ -155,9 +153,40 @@ def test_a_terminal_gets_colour_unless_no_color_says_otherwise(
         except OSError:
             pass  # Linux says EIO once the other end is closed
     stdout, _ = done.communicate(timeout=30)
-    assert (done.returncode, stdout) == (4, b"")
+    return done.returncode, stdout, bytes(shown)
+
+
+@pytest.mark.parametrize(("variables", "colored"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_colour_unless_no_color_says_otherwise(
+    variables: dict[str, str], colored: bool, threaded_server: Server, tmp_path: Path
+) -> None:
+    bad = threaded_server.url("/status/404")
+    path = manifest(tmp_path, f'  - {{name: a, type: request, url: "{bad}"}}')
+    code, stdout, shown = on_a_terminal("run", path, "-o", "out", cwd=tmp_path, variables=variables)
+    assert (code, stdout) == (4, b"")
     assert (re.search(rb"\x1b\[3\dm", shown) is not None) is colored
     assert b"crawler: exit 4: 1 of 1 task failed for good (http_status 404" in shown
+
+
+@pytest.mark.parametrize("flags", [(), ("--progress", "bar")])
+def test_quiet_draws_no_bar_whatever_flags_config_and_environment_say(
+    flags: tuple[str, ...], threaded_server: Server, tmp_path: Path
+) -> None:
+    url = threaded_server.url("/file/10")
+    path = manifest(tmp_path, f'  - {{name: a, type: download, urls: ["{url}"], to: a}}')
+    (tmp_path / "c.yaml").write_text("progress: bar\n")
+    where = ("-o", "out", "-c", "c.yaml", "-q", *flags)
+    for args in (("run", path, *where), ("get", url, *where)):
+        said = on_a_terminal(*args, cwd=tmp_path, variables={"CRAWLER_PROGRESS": "bar"})
+        assert said == (0, b"", b"")
+    assert finals(tmp_path / "out") == {"a": file_bytes(10), "10": file_bytes(10)}
+
+
+def test_quiet_has_no_heartbeat_whatever_config_and_environment_say() -> None:
+    quiet = Options(manifest=Path("m.yaml"), quiet=True, progress="plain")
+    environ = {"CRAWLER_PROGRESS": "plain", "HOME": "/nowhere"}
+    assert load_config(None, environ, quiet.overrides()).progress == "none"
+    assert load_config(None, environ, Options(manifest=Path("m.yaml")).overrides()).progress == "plain"
 
 
 def test_the_log_is_json_for_those_who_want_it_and_verbose_tells_of_retries(
