@@ -64,7 +64,7 @@ class Options:
         return str(self.manifest)
 
     def overrides(self) -> dict[str, object]:
-        """The config keys that flags set; they are the strongest of all, and ``quiet`` of those of progress."""
+        """The config keys that flags set; they are the strongest of all. ``quiet`` is no progress at all."""
         given: dict[str, object] = {
             "output": None if self.output is None else str(self.output),
             "state": None if self.state is None else str(self.state),

@@ -192,7 +192,6 @@ class Session:
             tls_ca=config.tls.ca,
             tls_client_cert=config.tls.client_cert,
             tls_client_key=config.tls.client_key,
-            proxy=config.proxy,
             allow_private=config.allow_private,
         )
 

@@ -8,11 +8,9 @@ from collections.abc import Callable
 import aiohttp
 import msgspec
 
-from crawler.errors import RunRefused
 from crawler.net.connector import GuardedConnector
 from crawler.net.cookies import HostCookies
 from crawler.net.opening import Opening
-from crawler.net.proxies import proxy_url
 from crawler.net.reuse import Reuse
 from crawler.net.sending import Sender
 from crawler.net.settings import TransportSettings
@@ -32,10 +30,6 @@ class AiohttpTransport:
     def __init__(
         self, settings: TransportSettings, json_bytes: Callable[[object], bytes] = msgspec.json.encode
     ) -> None:
-        try:
-            proxy_url(settings.proxy)
-        except ValueError as error:
-            raise RunRefused(str(error)) from error
         self._loop = asyncio.get_running_loop()
         self._connector = GuardedConnector(settings, tls_context(settings))
         self._watchdog = Watchdog(min(1.0, settings.rate_window / 10, settings.head_limit / 10))

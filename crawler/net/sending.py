@@ -175,7 +175,7 @@ class Sender:
 
     def _proxy(self, request: Request) -> URL | None:
         try:
-            return proxy_url(request.proxy or self._settings.proxy)
+            return proxy_url(request.proxy)
         except ValueError as error:
             raise TemplateFailed(str(error)) from error
 

@@ -11,7 +11,7 @@ from crawler.request import Timeouts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransportSettings:
-    """Times in seconds. A request's own timeouts and proxy win over these.
+    """Times in seconds. A request's own timeouts win over these.
 
     ``allow_private`` says whether private addresses may be connected to: ``True`` always, ``False``
     never, ``None`` for the URLs of the manifest and for redirects that stay among the hosts it names
@@ -28,7 +28,6 @@ class TransportSettings:
     tls_ca: str | None = None  # a PEM file or folder that replaces the system's authorities, as curl --cacert
     tls_client_cert: str | None = None
     tls_client_key: str | None = None
-    proxy: str | None = field(default=None, repr=False)
     allow_private: bool | None = None
     user_agent: str = f"crawler/{__version__}"
     trusted_hosts: frozenset[str] = frozenset()

@@ -176,8 +176,8 @@ def test_quiet_draws_no_bar_whatever_flags_config_and_environment_say(
     path = manifest(tmp_path, f'  - {{name: a, type: download, urls: ["{url}"], to: a}}')
     (tmp_path / "c.yaml").write_text("progress: bar\n")
     where = ("-o", "out", "-c", "c.yaml", "-q", *flags)
-    for args in (("run", path, *where), ("get", url, *where)):
-        said = on_a_terminal(*args, cwd=tmp_path, variables={"CRAWLER_PROGRESS": "bar"})
+    for what in (("run", str(path)), ("get", url)):
+        said = on_a_terminal(*what, *where, cwd=tmp_path, variables={"CRAWLER_PROGRESS": "bar"})
         assert said == (0, b"", b"")
     assert finals(tmp_path / "out") == {"a": file_bytes(10), "10": file_bytes(10)}
 

@@ -57,21 +57,21 @@ async def test_https_and_wss_trust_the_systems_authorities(system: Path) -> None
 
 
 async def test_so_they_do_through_a_proxys_tunnel(system: Path, other: Server) -> None:
-    async with Client(proxy=other.base, keepalive=0.0) as client, Server(tls=context("127.0.0.1")) as secure:
-        assert (await client.fetch(secure.url("/file/1000"))).status == 200
-        async with client.websocket(secure.ws("/ws/echo")) as socket:
+    async with Client(keepalive=0.0) as client, Server(tls=context("127.0.0.1")) as secure:
+        assert (await client.fetch(secure.url("/file/1000"), proxy=other.base)).status == 200
+        async with client.websocket(secure.ws("/ws/echo"), proxy=other.base) as socket:
             await socket.send_text("through")
             assert (await socket.receive()).data == "through"
     assert [seen.method for seen in other.log] == ["CONNECT", "CONNECT"]
 
 
 async def test_a_proxy_that_is_asked_by_https_must_verify_too(system: Path, server: Server) -> None:
-    async with Server(tls=context("127.0.0.1")) as proxy, Client(proxy=proxy.base) as client:
-        assert (await client.fetch(server.url("/echo"))).status == 200
+    async with Server(tls=context("127.0.0.1")) as proxy, Client() as client:
+        assert (await client.fetch(server.url("/echo"), proxy=proxy.base)).status == 200
         assert len(proxy.log) == 1
-    async with Server(tls=context("127.0.0.1", ca=trustme.CA())) as proxy, Client(proxy=proxy.base) as client:
+    async with Server(tls=context("127.0.0.1", ca=trustme.CA())) as proxy, Client() as client:
         with pytest.raises(TlsFailed):
-            await client.fetch(server.url("/echo"))
+            await client.fetch(server.url("/echo"), proxy=proxy.base)
         assert proxy.log == []
     assert server.log == []
 

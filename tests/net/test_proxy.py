@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from crawler import __version__
-from crawler.errors import BadStatus, BlockedAddress, ConnectFailed
+from crawler.errors import BadStatus, BlockedAddress, ConnectFailed, TemplateFailed
 from crawler.model import ErrorClass, RetryRule
 from crawler.policy import retry
 from crawler.request import Auth
@@ -37,8 +37,8 @@ async def test_https_goes_through_a_tunnel_that_sees_no_secret(other: Server, tm
     ca = tmp_path / "ca.pem"
     CA.cert_pem.write_to_path(str(ca))
     proxy = other.base.replace("http://", USERINFO)
-    async with Client(tls_ca=str(ca), proxy=proxy) as client, Server(tls=context("127.0.0.1")) as secure:
-        fetched = await client.fetch(secure.url("/file/100000"), auth=Auth("bearer", "", "t"))
+    async with Client(tls_ca=str(ca)) as client, Server(tls=context("127.0.0.1")) as secure:
+        fetched = await client.fetch(secure.url("/file/100000"), proxy=proxy, auth=Auth("bearer", "", "t"))
         assert len(fetched.body) == 100_000
         (arrived,) = secure.log
         assert arrived.header("Proxy-Authorization") is None
@@ -56,19 +56,19 @@ async def test_websockets_go_through_a_tunnel(other: Server, tmp_path: Path) -> 
     ca = tmp_path / "ca.pem"
     CA.cert_pem.write_to_path(str(ca))
     async with (
-        Client(tls_ca=str(ca), proxy=other.base) as client,
+        Client(tls_ca=str(ca)) as client,
         Server(tls=context("127.0.0.1")) as secure,
-        client.websocket(secure.ws("/ws/echo")) as socket,
+        client.websocket(secure.ws("/ws/echo"), proxy=other.base) as socket,
     ):
         await socket.send_text("through")
         assert (await socket.receive()).data == "through"
     assert other.log[0].method == "CONNECT"
 
 
-async def test_the_requests_proxy_wins_over_the_setting(server: Server, other: Server) -> None:
-    async with Client(proxy="http://127.0.0.1:1") as client:
-        assert (await client.fetch(server.url("/echo"), proxy=other.base)).status == 200
-    assert len(other.log) == 1
+async def test_a_proxy_that_cannot_be_used_is_named_without_its_password(client: Client) -> None:
+    with pytest.raises(TemplateFailed, match=r"proxy socks5://h:1 cannot be used") as caught:
+        await client.fetch("http://127.0.0.1:1/", proxy="socks5://user:hush@h:1")
+    assert "hush" not in str(caught.value)
 
 
 async def test_a_dead_proxy_is_named(client: Client, server: Server) -> None:
@@ -114,7 +114,7 @@ async def test_a_proxy_that_refuses_a_tunnel_is_told_with_its_status(client: Cli
 
 async def test_a_redirect_behind_a_proxy_reaches_no_address_spelt_out(server: Server, other: Server) -> None:
     target = quote("http://169.254.169.254/latest/", safe="")
-    async with Client(proxy=other.base) as client:
+    async with Client() as client:
         with pytest.raises(BlockedAddress, match=r"169\.254\.169\.254"):
-            await client.fetch(server.url(f"/redirect-to?url={target}"))
+            await client.fetch(server.url(f"/redirect-to?url={target}"), proxy=other.base)
     assert len(other.log) == 1
