@@ -28,6 +28,7 @@ class Job:
     spec: Any  # the job type's own spec model
     ordinal: int
     needs: tuple[str, ...] = ()
+    takes_from: tuple[str, ...] = ()  # the jobs whose files its tasks are made of
     when: When = When.SUCCESS
     enabled: bool = True
     timeouts: Timeouts = field(default_factory=Timeouts)

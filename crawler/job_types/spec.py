@@ -125,6 +125,10 @@ class JobSpec(Spec):
         default_factory=dict, description="One job for each combination of these values."
     )
 
+    def taken_from(self) -> str | None:
+        """The job, or all of a matrix, whose files this one's tasks are made of; as it is written."""
+        return None
+
 
 class RowsSpec(ShortSpec):
     """Where rows come from: a file, or a map that names file, format and columns."""

@@ -39,7 +39,7 @@ Method = Literal["POST", "PUT", "PATCH"]
 class ProducedSpec(Spec):
     """The files that an earlier job of this run ended with."""
 
-    job: str = Field(description="The job's name; name it in needs as well.")
+    job: str = Field(description="A job that this one needs, directly or through others.")
     outcome: Annotated[tuple[Literal["new", "changed", "unchanged"], ...], OneOrMany] = Field(
         ("new", "changed"), description="Which of its files."
     )
@@ -70,6 +70,10 @@ class UploadSpec(JobSpec):
     content_type: TextField | None = Field(None, description="By default guessed from the file's name.")
     save: TextField | None = Field(None, description="Save the answer's body at this path.")
     expect: ExpectSpec = Field(ExpectSpec.unset(), description="What the answer must be.")
+
+    def taken_from(self) -> str | None:
+        """The job of ``files: {job: NAME}``."""
+        return self.files.job if isinstance(self.files, ProducedSpec) else None
 
     @model_validator(mode="after")
     def _raw_has_no_fields(self) -> UploadSpec:
@@ -132,10 +136,11 @@ def _items(job: Job, sources: Sources) -> Iterator[Item | Misfit]:
     seen: set[str] = set()
     if isinstance(spec.files, ProducedSpec):
         outcomes = frozenset(map(Outcome, spec.files.outcome))
-        for target in sources.produced(spec.files.job, outcomes):
-            if target not in seen:
-                seen.add(target)
-                yield _item(job, len(seen) - 1, target)
+        for name in job.takes_from:
+            for target in sources.produced(name, outcomes):
+                if target not in seen:
+                    seen.add(target)
+                    yield _item(job, len(seen) - 1, target)
         return
     ordinal = 0
     for glob in spec.files:

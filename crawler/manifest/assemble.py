@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,27 +9,26 @@ from crawler.config import Config
 from crawler.job_types.base import Job
 from crawler.job_types.spec import JobSpec
 from crawler.manifest.drafts import Draft
+from crawler.manifest.needs import Order
 from crawler.policy.budget import Budget
 
 
-def assemble(
-    drafts: Sequence[Draft], needs: Mapping[str, tuple[str, ...]], config: Config, folder: Path
-) -> list[tuple[Draft, Job]]:
+def assemble(order: Order, config: Config, folder: Path) -> list[tuple[Draft, Job]]:
     """The jobs to run, each beside the draft that knows where it stands."""
     return [
-        (draft, _job(draft, ordinal, needs.get(draft.name, ()), config, folder))
-        for ordinal, draft in enumerate(drafts)
+        (draft, _job(draft, ordinal, order, config, folder)) for ordinal, draft in enumerate(order.chosen)
     ]
 
 
-def _job(draft: Draft, ordinal: int, needs: tuple[str, ...], config: Config, folder: Path) -> Job:
+def _job(draft: Draft, ordinal: int, order: Order, config: Config, folder: Path) -> Job:
     spec = draft.spec
     return Job(
         name=draft.name,
         type=draft.job_type.name,
         spec=_with_proxy(spec, config),
         ordinal=ordinal,
-        needs=needs,
+        needs=order.needs.get(draft.name, ()),
+        takes_from=order.takes_from.get(draft.name, ()),
         when=spec.when,
         timeouts=config.timeouts(draft.job_type.timeouts, spec.timeout),
         retry=config.retry_rule(spec.retry),

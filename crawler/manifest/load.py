@@ -81,9 +81,9 @@ def parse(
     head = _head(root, names, values, findings)
     name = _name(root, head, file, findings)
     drafts = read_jobs(root.value.get("jobs"), root.value.get("defaults"), names, findings)
-    chosen, needs = resolve_needs(drafts, only, findings)
-    jobs = assemble(chosen, needs, config, folder)
-    check_files(chosen, folder, findings, stdin_taken=file == STDIN)
+    order = resolve_needs(drafts, only, findings)
+    jobs = assemble(order, config, folder)
+    check_files(order.chosen, folder, findings, stdin_taken=file == STDIN)
     check_tasks(jobs, findings)
     findings.refuse_if_any(environment.hidden)
     assert head is not None
@@ -92,7 +92,7 @@ def parse(
         file=file,
         folder=folder,
         jobs=tuple(job for _, job in jobs),
-        hosts=host_rules(chosen, head.hosts, config),
+        hosts=host_rules(order.chosen, head.hosts, config),
         secrets=secrets(
             [config, *head.hosts.values(), *(job.spec for _, job in jobs)], environment.read, values
         ),

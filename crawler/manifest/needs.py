@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from crawler.manifest.drafts import Draft, Drafts
@@ -15,8 +16,17 @@ Needs = Mapping[str, tuple[str, ...]]
 MAX_EDGES = 1_000_000  # two matrices that need each other multiply
 
 
-def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> tuple[tuple[Draft, ...], Needs]:
-    """The jobs that will run, and the names of those among them that each must wait for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """The jobs that will run, by name those of them that each waits for, and those whose files it takes."""
+
+    chosen: tuple[Draft, ...]
+    needs: Needs
+    takes_from: Needs
+
+
+def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> Order:
+    """Which jobs will run, and what each has to do with others.
 
     A need names a job, all combinations of a matrix, or one of them. With ``only``, a need that is not
     chosen counts as satisfied. A disabled job satisfies nothing, so needing one is a mistake.
@@ -29,11 +39,15 @@ def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> tu
     edges = sum(len(groups.get(need, ())) for draft in enabled for need in draft.spec.needs)
     if edges > MAX_EDGES:
         findings.add(None, f"the jobs' needs come to {edges} pairs of jobs; at most {MAX_EDGES} are allowed")
-        return chosen, {}
+        return Order(chosen=chosen, needs={}, takes_from={})
     needs = {draft.name: _needs(draft, groups, drafts, bool(only), findings) for draft in enabled}
     _refuse_cycle(enabled, needs, findings)
     kept = {draft.name for draft in chosen}
-    return chosen, {name: tuple(need for need in needs[name] if need in kept) for name in kept}
+    return Order(
+        chosen=chosen,
+        needs={name: tuple(need for need in needs[name] if need in kept) for name in kept},
+        takes_from=_all_taken(enabled, groups, needs, drafts, bool(only), findings),
+    )
 
 
 def _groups(drafts: Sequence[Draft]) -> dict[str, list[str]]:
@@ -69,7 +83,7 @@ def _needs(
             found |= dict.fromkeys(groups[need])
             continue
         place = draft.at("needs", at)
-        if any(need in (other.name, other.written) for other in drafts.jobs):
+        if _disabled(need, drafts):
             if not only:
                 findings.add(place, f"job {need!r} is disabled, so nothing can wait for it")
         else:
@@ -77,12 +91,19 @@ def _needs(
     return tuple(found)
 
 
-def _refuse_unknown(need: str, place: Node, drafts: Drafts, findings: Findings) -> None:
+def _disabled(name: str, drafts: Drafts) -> bool:
+    """Whether a name that no enabled job has is that of another."""
+    return any(name in (draft.name, draft.written) for draft in drafts.jobs)
+
+
+def _refuse_unknown(
+    need: str, place: Node, drafts: Drafts, findings: Findings, why: str = "to wait for"
+) -> None:
     """Report a name that no job has, unless it is one of a job whose own mistakes are reported."""
     good = {draft.written for draft in drafts.jobs}
     name = need.partition(" (")[0]
     if need not in drafts.written and (name in good or name not in drafts.written):
-        findings.add(place, f"there is no job {need!r} to wait for{_hint(need, drafts)}")
+        findings.add(place, f"there is no job {need!r} {why}{_hint(need, drafts)}")
 
 
 def _hint(name: str, drafts: Drafts) -> str:
@@ -99,3 +120,52 @@ def _refuse_cycle(drafts: Sequence[Draft], needs: Needs, findings: Findings) -> 
         at = cycle.index(first.name)
         turned = [*cycle[at:-1], *cycle[:at], first.name]
         findings.add(first.at("needs"), f"jobs wait for each other: {' → '.join(turned)}")
+
+
+def _all_taken(
+    enabled: Sequence[Draft],
+    groups: Mapping[str, list[str]],
+    needs: Needs,
+    drafts: Drafts,
+    only: bool,
+    findings: Findings,
+) -> Needs:
+    """By job those whose files it takes; each must have ended by then, so it must be needed."""
+    found: dict[str, tuple[str, ...]] = {}
+    reached: dict[tuple[str, ...], set[str]] = {}  # combinations of one matrix mostly need the same
+    for draft in enabled:
+        if (name := draft.spec.taken_from()) is None:
+            continue
+        place = draft.at("files", "job")
+        if (taken := groups.get(name)) is None:
+            if not _disabled(name, drafts):
+                _refuse_unknown(name, place, drafts, findings, "to take files from")
+            elif not only:
+                findings.add(place, f"job {name!r} is disabled, so there is nothing to take from it")
+            continue
+        own = needs[draft.name]
+        if own not in reached:
+            reached[own] = _reached(own, needs)
+        missing = [job for job in taken if job not in reached[own]]
+        if missing:
+            findings.add(place, _not_needed(draft, missing[0]))
+        found[draft.name] = tuple(taken)
+    return found
+
+
+def _reached(first: tuple[str, ...], needs: Needs) -> set[str]:
+    """These jobs and whatever they wait for, directly or through others."""
+    found: set[str] = set()
+    waiting = list(first)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += needs[name]
+    return found
+
+
+def _not_needed(draft: Draft, name: str) -> str:
+    if name == draft.name:
+        return f"{name!r} is this job itself; expected one that it needs"
+    return f"job {name!r} need not have ended when this one starts; name it in 'needs' too"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,8 @@ def test_a_glob_without_a_match_is_a_failure_and_the_others_go_on(tmp_path: Path
 
 def test_files_of_an_earlier_job_are_taken_and_a_vanished_one_is_a_failure(tmp_path: Path) -> None:
     _files(tmp_path, "x/a.txt")
-    made = job("upload", url="http://h/", files={"job": "first", "outcome": "new"})
+    given = job("upload", url="http://h/", files={"job": "first", "outcome": "new"})
+    made = replace(given, takes_from=("first",))
     sent, gone = expand(made, Sources(tmp_path, targets=["x/a.txt", "x/b.txt"]))
     assert isinstance(sent, Task)
     assert isinstance(gone, Misfit)

@@ -91,3 +91,53 @@ def test_only_runs_the_named_jobs_and_takes_their_needs_as_met(desk: Desk) -> No
 def test_only_must_name_jobs_that_can_run(desk: Desk, only: str, expected: str) -> None:
     text = f"version: 1\njobs:\n- {{name: reports, {POST}}}\n- {{name: 'off', {POST}, enabled: false}}\n"
     assert desk.problems(text, only=[only]) == [expected]
+
+
+UPLOAD = "type: upload, url: 'https://x/'"
+FETCHED = "type: download, urls: ['https://x/a']"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "expected"),
+    [
+        (
+            f"- {{name: up, {UPLOAD}, files: {{job: fetsh}}}}\n- {{name: fetch, {FETCHED}}}",
+            "3:60: there is no job 'fetsh' to take files from; did you mean 'fetch'?",
+        ),
+        (
+            f"- {{name: up, {UPLOAD}, files: {{job: up}}}}",
+            "3:60: 'up' is this job itself; expected one that it needs",
+        ),
+        (
+            f"- {{name: up, {UPLOAD}, files: {{job: fetch}}}}\n- {{name: fetch, {FETCHED}, enabled: false}}",
+            "3:60: job 'fetch' is disabled, so there is nothing to take from it",
+        ),
+        (
+            f"- {{name: up, {UPLOAD}, files: {{job: fetch}}}}\n- {{name: fetch, {FETCHED}}}",
+            "3:60: job 'fetch' need not have ended when this one starts; name it in 'needs' too",
+        ),
+        (
+            f"- {{name: up, {UPLOAD}, files: {{job: b}}, needs: ['b (1)']}}\n"
+            f"- {{name: b, {FETCHED}, to: '${{matrix.x}}', matrix: {{x: [1, 2]}}}}",
+            "3:60: job 'b (2)' need not have ended when this one starts; name it in 'needs' too",
+        ),
+    ],
+)
+def test_files_of_a_job_that_cannot_have_made_them_are_refused(desk: Desk, jobs: str, expected: str) -> None:
+    assert desk.problems("version: 1\njobs:\n" + jobs) == [expected]
+
+
+def test_files_are_taken_from_a_job_that_is_needed_through_others_and_from_a_whole_matrix(desk: Desk) -> None:
+    manifest = desk.jobs(
+        f"- {{name: b, {FETCHED}, to: '${{matrix.x}}', matrix: {{x: [1, 2]}}}}\n"
+        f"- {{name: hook, {POST}, needs: b}}\n"
+        f"- {{name: up, {UPLOAD}, files: {{job: b}}, needs: hook}}\n"
+        f"- {{name: one, {UPLOAD}, files: {{job: b (2)}}, needs: b (2)}}"
+    )
+    assert [job.takes_from for job in manifest.jobs] == [(), (), (), ("b (1)", "b (2)"), ("b (2)",)]
+
+
+def test_only_takes_the_files_of_a_job_that_is_not_chosen(desk: Desk) -> None:
+    jobs = f"- {{name: a, {FETCHED}}}\n- {{name: up, {UPLOAD}, files: {{job: a}}, needs: a}}"
+    (job,) = desk.jobs(jobs, only=["up"]).jobs
+    assert (job.needs, job.takes_from) == ((), ("a",))
