@@ -38,8 +38,8 @@ async def finish(
 ) -> Result:
     """Give the file its final name, unless the very same content stands there already.
 
-    ``new``, or ``changed`` where the ledger knew other content, or ``unchanged`` with the old file
-    left as it is. The part file is given up in any case. Raises ``TargetExists`` or ``StorageFailed``.
+    ``new``, ``changed`` where the ledger knew other content, or ``unchanged`` with the old file left as
+    it is, unless it was touched or must not be relied on (``--force``): then it is replaced. The part file is given up in any case. Raises ``TargetExists`` or ``StorageFailed``.
     """
     known, ours = task.known, is_ours(task.known, task.target)
     saved = await _same_as_before(part, known, files) if ours and known is not None else None
@@ -48,8 +48,7 @@ async def finish(
         await part.discard()
     else:
         saved = await part.finish(replace=overwrite or ours, mtime=mtime, origin=_origin(task, response))
-        other = ours and known is not None and known.sha256 != saved.sha256
-        outcome = Outcome.CHANGED if other else Outcome.NEW
+        outcome = news(known, saved.sha256 == known.sha256) if ours and known is not None else Outcome.NEW
     origin = _origin(task, response)
     return Result(
         outcome=outcome,
@@ -61,6 +60,17 @@ async def finish(
         note=_note(task, unverified=response is not None and _unverified(response)),
         source=origin.url if task.source else None,
     )
+
+
+def news(known: Known, same: bool) -> Outcome:
+    """What a file of ours comes to that was put there once more, with the ``same`` content or with other.
+
+    What is new in this round stays so, whoever has lost it meanwhile: jobs to come have not heard of it.
+    """
+    if not same:
+        return Outcome.CHANGED
+    told = known.current and known.outcome in {Outcome.NEW, Outcome.CHANGED}
+    return known.outcome if told and known.outcome is not None else Outcome.UNCHANGED
 
 
 def kept(task: Task, known: Known, response: Response | None = None) -> Result:

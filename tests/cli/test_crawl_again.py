@@ -94,6 +94,7 @@ def test_a_file_that_was_deleted_or_edited_is_fetched_again(
     again = crawls.run(path)
     assert again.ran.returncode == 0, again.ran.stderr
     assert {each.path for each in again.asked if "if-none-match" not in each.headers} == {*paths[1:3]}
+    assert again.counts == {"unchanged": 6}
     assert finals(crawls.output) == before
 
 

@@ -16,7 +16,7 @@ def test_the_files_of_every_combination_of_a_matrix_are_sent(
     path = manifest(
         tmp_path,
         f"""\
-  - {{name: get, type: download, urls: ["{base}/file/${{matrix.n}}"], to: "${{matrix.n}}", matrix: {{n: [1, 2]}}}}
+  - {{name: get, type: download, matrix: {{n: [1, 2]}}, urls: ["{base}/file/${{matrix.n}}"]}}
   - {{name: up, type: upload, needs: get, url: "{base}/echo/${{name}}", files: {{job: get}}, as: raw}}
 """,
     )

@@ -9,7 +9,7 @@ from msgspec import structs
 from crawler.crawled import Page
 from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.task import CrawlTask
-from crawler.job_types.saving import refuse_foreign
+from crawler.job_types.saving import is_ours, news, refuse_foreign
 from crawler.job_types.tools import Site
 from crawler.model import Known, Outcome, Result, Saved
 from crawler.net.transport import Response
@@ -57,15 +57,15 @@ class PageFile:
             await self.part.discard()
             outcome = Outcome.UNCHANGED
         else:
-            ours = known is not None and known.sha256 is not None and known.target == self.target
+            ours = is_ours(known, self.target)
             modified = response.headers.get("Last-Modified")
             saved = await self.part.finish(
                 replace=task.rules.overwrite or ours,
                 mtime=http_date(modified) if modified else None,
                 origin=origin,
             )
-            before = known is not None and known.sha256 is not None
-            outcome = Outcome.CHANGED if before and not same else Outcome.NEW
+            told = known is not None and known.sha256 is not None and (ours or not same)
+            outcome = news(known, same) if told and known is not None else Outcome.NEW
         return Result(
             outcome=outcome,
             status=response.status,
