@@ -39,7 +39,8 @@ async def finish(
     """Give the file its final name, unless the very same content stands there already.
 
     ``new``, ``changed`` where the ledger knew other content, or ``unchanged`` with the old file left as
-    it is, unless it was touched or must not be relied on (``--force``): then it is replaced. The part file is given up in any case. Raises ``TargetExists`` or ``StorageFailed``.
+    it is, unless it was touched or must not be relied on (``--force``): then it is replaced. The part file
+    is given up in any case. Raises ``TargetExists`` or ``StorageFailed``.
     """
     known, ours = task.known, is_ours(task.known, task.target)
     saved = await _same_as_before(part, known, files) if ours and known is not None else None

@@ -118,11 +118,10 @@ def test_the_same_content_is_unchanged_however_it_comes_again(
     keys: str, threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:
     night = Night(threaded_server, tmp_path, run_crawler, 4, keys)
+    url = threaded_server.url("/echo")
     with night.path.open("a") as more:
-        more.write(
-            f"  - {{name: tell, type: post, needs: a, when: changed, url: '{threaded_server.url('/echo')}'}}\n"
-            f"  - {{name: up, type: upload, needs: a, files: {{job: a}}, url: '{threaded_server.url('/echo')}'}}\n"
-        )
+        more.write(f"  - {{name: tell, type: post, needs: a, when: changed, url: '{url}'}}\n")
+        more.write(f"  - {{name: up, type: upload, needs: a, files: {{job: a}}, url: '{url}'}}\n")
     assert totals(night.run()[0])["new"] == 4 + 1 + 4
 
     def again(*flags: str) -> Counter[str]:
