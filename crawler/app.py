@@ -23,6 +23,7 @@ from crawler.manifest.manifest import Manifest
 from crawler.manifest.secrets import telling
 from crawler.options import Options
 from crawler.policy.redact import Redactor
+from crawler.report.outlet import own_descriptor
 
 if TYPE_CHECKING:
     from crawler.manifest.preview import Preview
@@ -156,13 +157,18 @@ def _refuse_unwritable(flag: str, file: Path, *, replaced: bool) -> None:
 
     A regular file that is ``replaced`` needs a writable folder even if it is there already.
     """
-    folder = file.resolve().parent
-    if not folder.is_dir():
-        raise RunRefused(f"{flag} {file}: there is no folder {folder}")
-    if file.is_dir():
-        raise RunRefused(f"{flag} {file}: is a folder, expected the name of a file")
-    if (not file.exists() or (replaced and file.is_file())) and not os.access(folder, os.W_OK | os.X_OK):
-        raise RunRefused(f"{flag} {file}: the folder {folder} is not writable")
+    if own_descriptor(str(file)) is not None:
+        return
+    try:
+        folder = file.resolve().parent
+        if not folder.is_dir():
+            raise RunRefused(f"{flag} {file}: there is no folder {folder}")
+        if file.is_dir():
+            raise RunRefused(f"{flag} {file}: is a folder, expected the name of a file")
+        if (not file.exists() or (replaced and file.is_file())) and not os.access(folder, os.W_OK | os.X_OK):
+            raise RunRefused(f"{flag} {file}: the folder {folder} is not writable")
+    except OSError as error:  # a folder on the way that may not be entered, a name that is too long
+        raise RunRefused(f"{flag} {file}: {error.strerror}") from error
 
 
 @contextmanager

@@ -36,6 +36,7 @@ class Closing:
     ledger: Ledger
     tally: Tally
     emit: Callable[[Event], None]
+    lost: Callable[[], str | None]  # why events were not written
     redactor: Redactor
 
     async def finish(self, received: int | None) -> Report:
@@ -50,6 +51,8 @@ class Closing:
             await self._close_books(verdict)
         except StorageFailed as error:
             verdict = self._verdict(number, str(error))
+        if (lost := self.lost()) is not None:  # whoever relies on them must learn of it
+            verdict = self._verdict(number, self.engine.storage_failed or lost)
         finished, report = self._conclude(verdict)
         if self.report is not None:
             try:

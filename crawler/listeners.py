@@ -26,12 +26,14 @@ class Listeners:
         self._stack = ExitStack()
         self._warnings: list[str] = []
         self._all: list[Listener] = []
+        self._told: events_file.EventsFile | None = None
         with self._stack as closing:
             self._add(self.tally)
             self._open_log(options, config, redactor)
             self._add(log.LogListener(self.logger))
             if options.events is not None:
-                self._add(self._events(options.events, redactor))
+                self._told = self._events(options.events, redactor)
+                self._add(self._told)
             if not (options.embedded and options.quiet):
                 self._add(self._summary(options, redactor))
             self._stack = closing.pop_all()
@@ -40,6 +42,13 @@ class Listeners:
         """Tell everyone, in order."""
         for listener in self._all:
             listener.on(event)
+
+    def lost(self) -> str | None:
+        """Why some of the events so far were not written, or ``None``; hands over what waits."""
+        if self._told is None:
+            return None
+        self._told.flush()
+        return self._told.lost
 
     def close(self) -> None:
         """Flush and release, the last one first."""
@@ -58,7 +67,7 @@ class Listeners:
         self._stack.callback(chosen.close)
         self.logger = chosen.logger
 
-    def _events(self, where: str, redactor: Redactor) -> Listener:
+    def _events(self, where: str, redactor: Redactor) -> events_file.EventsFile:
         try:
             stream = events_file.open_events(where)
         except OSError as error:

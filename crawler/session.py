@@ -178,6 +178,7 @@ class Session:
             ledger=self._ledger,
             tally=self._listeners.tally,
             emit=self._listeners.emit,
+            lost=self._listeners.lost,
             redactor=self._redactor,
         )
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from crawler.events import Event, RunFinished, TaskFinished
 from crawler.model import Outcome
 from crawler.policy.redact import Redactor
-from crawler.report import ascii_json
+from crawler.report import ascii_json, outlet
 from crawler.report.clock import rfc3339
 
 FLUSH_EVERY = 1.0  # seconds that a line may wait
@@ -22,10 +22,11 @@ FLUSH_BYTES = 64 * 1024
 def open_events(path: str) -> BinaryIO:
     """Where ``--events`` writes: ``-`` is stdout, left open; any other file begins empty.
 
-    Each run writes its own file: appending would mix runs. Raises OSError.
+    Each run writes its own file: appending would mix runs. Only a stream that is open already, such as
+    ``/dev/stdout``, goes on where it is. Raises OSError.
     """
     if path != "-":
-        return open(path, "wb", buffering=0)
+        return outlet.open_stream(path) or open(path, "wb", buffering=0)
     try:
         sys.stdout.flush()
         return open(sys.stdout.fileno(), "wb", buffering=0, closefd=False)
@@ -36,14 +37,15 @@ def open_events(path: str) -> BinaryIO:
 class EventsFile:
     """Listener that writes task events to a stream, buffered for at most a second.
 
-    A stream that can no longer be written to (closed pipe, full disk) never harms the run: the events
-    end there, and ``warning`` says so once. A reader who closed the pipe needs no warning.
+    A stream that can no longer be written to (closed pipe, full disk) does not stop the run: the events
+    end there, ``warning`` says so once, and ``lost`` why. A reader who closed the pipe needs no warning.
     """
 
     def __init__(
         self, stream: BinaryIO, redactor: Redactor, *, warn: Callable[[str], None] | None = None
     ) -> None:
         self.warning: str | None = None
+        self.lost: str | None = None
         self._stream = stream
         self._redactor = redactor
         self._warn = warn
@@ -74,11 +76,12 @@ class EventsFile:
         if self._broken or not self._lines:
             return
         try:
-            _write_all(self._stream, bytes(self._lines))
+            outlet.write_all(self._stream, bytes(self._lines))
         except BrokenPipeError:
             self._broken = True
         except (OSError, ValueError) as error:
             self._broken = True
+            self.lost = f"the events could not be written: {error}"
             self.warning = f"events can no longer be written: {error}; the run goes on without them"
             if self._warn is not None:
                 self._warn(self.warning)
@@ -118,14 +121,3 @@ def event_fields(event: TaskFinished, redactor: Redactor) -> dict[str, object]:
             "retryable": failure.retryable and result.outcome is not Outcome.UNKNOWN,
         },
     }
-
-
-def _write_all(stream: BinaryIO, data: bytes) -> None:
-    """A raw stream may take less than it is given (a pipe that fills up) and says how much."""
-    view = memoryview(data)
-    while view:
-        written = stream.write(view)
-        if written is None:
-            raise BlockingIOError("the reader is not keeping up with a non-blocking stream")
-        view = view[written:]
-    stream.flush()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import stat
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -14,7 +13,7 @@ from crawler.errors import StorageFailed
 from crawler.events import RunFinished, TaskFinished
 from crawler.model import Counts, ErrorClass, Outcome
 from crawler.policy.redact import Redactor
-from crawler.report import ascii_json
+from crawler.report import ascii_json, outlet
 from crawler.report.clock import rfc3339
 from crawler.report.human import plural
 from crawler.report.tally import HostTally, JobTally, Tally
@@ -146,16 +145,15 @@ def write(report: Report, path: str) -> None:
     """Replace the file at ``path`` atomically and durably; raises ``StorageFailed``.
 
     A symbolic link is followed. What is no regular file (a pipe, ``/dev/stdout``) is written to as it
-    is: replacing it would destroy it.
+    is: replacing it would destroy it, and a log that stdout was redirected to as well.
     """
     data = report.to_json() + b"\n"
-    target = Path(os.path.realpath(path))
     try:
-        if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-            with open(path, "wb", buffering=0) as stream:
-                stream.write(data)
+        if (stream := outlet.open_stream(path)) is None:
+            _replace(Path(os.path.realpath(path)), data)
             return
-        _replace(target, data)
+        with stream:
+            outlet.write_all(stream, data)
     except OSError as error:
         raise StorageFailed(f"the report could not be written to {path}: {error}") from error
 

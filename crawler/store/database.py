@@ -28,6 +28,14 @@ def path_of(state: Path, name: str) -> Path:
     return state / f"{name}.sqlite"
 
 
+def exists(path: Path) -> bool:
+    """Whether there is a ledger. Raises ``StorageFailed`` where that cannot be seen."""
+    try:
+        return path.exists()
+    except OSError as error:  # a folder on the way that may not be entered, a name that is too long
+        raise explain(error, path) from error
+
+
 def explain(error: sqlite3.Error | OSError, path: Path) -> StorageFailed:
     """The error as one sentence that names the cause and the file."""
     if isinstance(error, OSError):

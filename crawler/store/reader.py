@@ -73,7 +73,7 @@ class Reader:
         Raises ``StorageFailed`` if it is damaged or newer than this program.
         """
         path = database.path_of(state, name)
-        return cls(path, database.open_reader(path)) if path.exists() else None
+        return cls(path, database.open_reader(path)) if database.exists(path) else None
 
     def __enter__(self) -> Reader:
         return self
