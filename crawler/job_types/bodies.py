@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import mimetypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote_plus
@@ -16,6 +17,7 @@ from crawler.errors import TemplateFailed
 from crawler.job_types.prepare import Values, prepare
 from crawler.job_types.spec import ShortSpec
 from crawler.request import Body, BytesBody, FileBody, JsonBody, MultipartBody, Part
+from crawler.syntax.environ import Environ
 from crawler.syntax.fields import ParamMap, Spec, TextField, param_pairs
 from crawler.syntax.template import Text, render, text
 
@@ -51,6 +53,39 @@ def _charset(value: str) -> str:
         raise ValueError(f"unknown charset {value!r}; expected one such as utf-8 or iso-8859-1") from None
     return value
 
+
+def _inside(value: object) -> Iterator[object]:
+    """The value itself and everything in its lists and maps."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        yield inner
+        if isinstance(inner, dict):
+            waiting += inner.values()
+        elif isinstance(inner, list | tuple):
+            waiting += inner
+
+
+def _finite(value: object) -> object:
+    """The value as it is. Raises ValueError: JSON has no NaN and no infinity (RFC 8259 §6)."""
+    if any(isinstance(inner, float) and not math.isfinite(inner) for inner in _inside(value)):
+        raise ValueError("NaN and infinity are no JSON (RFC 8259 §6); expected a number, a text or null")
+    return value
+
+
+def json_value(given: object, values: Values) -> object:
+    """What is sent as JSON. Raises ``TemplateFailed``, also for a template that comes to no JSON."""
+    value = render(given, values)
+    if any(isinstance(inner, Environ) for inner in _inside(value)):
+        raise TemplateFailed("${env} is no value; expected the name of a variable, as in ${env.HOME}")
+    try:
+        return _finite(value)
+    except ValueError as error:
+        raise TemplateFailed(f"json: {error}") from None
+
+
+JsonField = Annotated[Any, AfterValidator(_finite)]
+"""A JSON value, with templates in it."""
 
 Base64Field = Annotated[TextField, AfterValidator(_base64), WithJsonSchema({"type": "string"})]
 """Bytes in base64, or a template of it."""
@@ -100,7 +135,7 @@ PartsField = Annotated[
 class BodySpec(Spec):
     """The ways to write a request's body; at most one of them."""
 
-    json_: Any = Field(None, alias="json", description="Sent as application/json.")
+    json_: JsonField = Field(None, alias="json", description="Sent as application/json.")
     form: ParamMap | None = Field(None, description=f"Sent as {FORM}; a list repeats a field.")
     text: TextBodySpec | None = Field(None, description="Sent as text/plain in a charset.")
     data: Base64Field | None = Field(None, description=f"Bytes in base64, sent as {BINARY}.")
@@ -130,7 +165,7 @@ def body_maker(spec: BodySpec, folder: Path) -> Callable[[Values], Body | None]:
 
 def _body(spec: BodySpec, folder: Path, values: Values) -> Body | None:
     if "json_" in spec.model_fields_set:
-        return JsonBody(render(spec.json_, values))
+        return JsonBody(json_value(spec.json_, values))
     if spec.form is not None:
         form: Any = spec.form
         return BytesBody(form_encoded(param_pairs(form, values)), FORM)

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from crawler.syntax.environ import Environ
 from crawler.syntax.template import Template
 
 Values = dict[str, object]
@@ -37,7 +38,7 @@ def names_in(given: object) -> frozenset[str] | None:
     inside: Iterable[object]
     if isinstance(given, BaseModel):
         inside = [getattr(given, name) for name in type(given).model_fields]
-    elif isinstance(given, Mapping):
+    elif isinstance(given, Mapping) and not isinstance(given, Environ):
         inside = given.values()
     elif isinstance(given, list | tuple):
         inside = given

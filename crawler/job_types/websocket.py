@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from crawler.errors import TemplateFailed
 from crawler.job_types.base import Fetch, Job, Misfit, Sources
-from crawler.job_types.bodies import Base64Field, from_base64
+from crawler.job_types.bodies import Base64Field, JsonField, from_base64, json_value
 from crawler.job_types.capture import LARGEST_MESSAGE, Until
 from crawler.job_types.expand import Item, Requests, expand, from_list
 from crawler.job_types.expect_spec import PatternField
@@ -25,7 +25,7 @@ from crawler.policy import urls
 from crawler.policy.names import safe_target
 from crawler.request import Timeouts
 from crawler.syntax.fields import Duration, OptionalDuration, Size, Spec, TextField, WsUrl
-from crawler.syntax.template import render, text
+from crawler.syntax.template import text
 
 Message = str | bytes
 """What is sent: a text or a binary message."""
@@ -37,7 +37,7 @@ class MessageSpec(ShortSpec):
     short = "text"
 
     text: TextField | None = None
-    json_: Any = Field(None, alias="json", description="Sent as text.")
+    json_: JsonField = Field(None, alias="json", description="Sent as text.")
     base64: Base64Field | None = Field(None, description="Sent as a binary message.")
 
     @model_validator(mode="after")
@@ -199,4 +199,4 @@ def _message(spec: MessageSpec, values: Values) -> Message:
             return from_base64(text(spec.base64, values))
         except ValueError as error:
             raise TemplateFailed(f"send: {error}") from None
-    return json.dumps(render(spec.json_, values), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(json_value(spec.json_, values), ensure_ascii=False, separators=(",", ":"))

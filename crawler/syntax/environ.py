@@ -20,7 +20,8 @@ class Environ(Mapping[str, str]):
             raise KeyError(f"the environment variable {str(name)[:60]} is not set") from None
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._variables)
+        """Refused: whoever could list them could send them all. Raises TypeError."""
+        raise TypeError("env cannot be listed; expected the name of a variable, as in ${env.HOME}")
 
     def __len__(self) -> int:
         return len(self._variables)

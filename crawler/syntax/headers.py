@@ -15,6 +15,7 @@ from crawler.syntax.template import Text, text
 from crawler.syntax.words import shown
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
+_FRAMING = frozenset({"content-length", "transfer-encoding"})  # RFC 9112 §6
 _BREAKS = re.compile(r"[\r\n\0]")  # RFC 9110 §5.5: these end a field early or worse
 
 
@@ -54,6 +55,8 @@ def param_pairs(params: Mapping[str, Text | tuple[Text, ...]], values: Mapping[s
 def _header_name(name: str) -> str:
     if problem := header_name_problem(name):
         raise ValueError(problem)
+    if name.lower() in _FRAMING:
+        raise ValueError(f"{name} follows from the body that is sent and cannot be given")
     return name
 
 

@@ -199,3 +199,25 @@ def test_a_message_names_the_variable_instead_of_its_value(desk: Desk) -> None:
     desk.environ = {"WAIT": "five minutes"}
     found = desk.problems(HEAD + "  - {name: a, type: post, url: 'https://x/', timeout: '${env.WAIT}'}\n")
     assert found == ["3:55: expected a duration (seconds or 500ms, 1s, 2m, 1h, 1d), found '${env.WAIT}'"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ("type: post, url: 'https://x/', json: {x: [.nan]}", "NaN and infinity are no JSON"),
+        ("type: post, url: 'https://x/', json: -.inf", "NaN and infinity are no JSON"),
+        ("type: websocket, url: 'ws://x/', send: [{json: [.inf]}]", "NaN and infinity are no JSON"),
+        ("type: websocket, url: 'ws://x/', send: [{json: '${env}'}]", "${env} is no value"),
+        ("type: websocket, url: 'ws://x/', send: {json: {a: '${env}'}}", "${env} is no value"),
+        ("type: post, url: 'https://x/', json: '${env | items | list}'", "env cannot be listed"),
+        ("type: post, url: 'https://x/', json: '${env | list}'", "env cannot be listed"),
+        ("type: post, url: 'https://x/', headers: {Content-Length: 5}", "follows from the body"),
+        ("type: post, url: 'https://x/', headers: {transfer-encoding: chunked}", "follows from the body"),
+    ],
+)
+def test_what_cannot_be_sent_as_it_is_written_is_refused(desk: Desk, keys: str, expected: str) -> None:
+    desk.environ["SECRET"] = "hunter2"
+    (found,) = desk.problems(f"version: 1\njobs:\n- {{name: a, {keys}}}\n")
+    assert found.startswith("3:")
+    assert expected in found
+    assert "hunter2" not in found
