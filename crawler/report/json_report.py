@@ -136,9 +136,9 @@ def build(tally: Tally, finished: RunFinished, redactor: Redactor) -> Report:
 
 def _notes(job: JobTally) -> tuple[str, ...]:
     if not job.unverified_length:
-        return job.notes
+        return job.remarks
     answers = plural(job.unverified_length, "answer")
-    return (*job.notes, f"unverified_length: {answers} came without a length or an end mark")
+    return (*job.remarks, f"unverified_length: {answers} came without a length or an end mark")
 
 
 def write(report: Report, path: str) -> None:

@@ -21,6 +21,7 @@ from crawler.events import (
 from crawler.model import Counts, ErrorClass, Outcome
 
 KEPT_FAILURES = 100  # contract §4: the report lists the first 100
+STOPPED = "stopped before its end"
 KEPT_HOSTS = 1000  # of which pauses are told one by one; a run may pause many more
 
 _PRECEDENCE = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.CHANGED, Outcome.NEW, Outcome.UNCHANGED)
@@ -48,12 +49,17 @@ class JobTally:
     name: str
     type: str = ""
     counts: Counts = field(default_factory=Counts)
+    started: bool = False
     ended: Outcome | None = None
     reason: str | None = None  # why it never started
     notes: tuple[str, ...] = ()
     unverified_length: int = 0  # answers that came without a length or an end mark
-    started: bool = False
     interrupted: int = 0  # tasks in whose middle the run stopped
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Its notes and, once the run is over, that it did not come to its end."""
+        return (*self.notes, STOPPED) if self.started and self.ended is None else self.notes
 
     @property
     def outcome(self) -> Outcome:

@@ -48,6 +48,8 @@ def test_a_stopped_run_counts_what_had_ended_by_then(
     totals = json.loads(done.stdout.splitlines()[-1])["totals"]
     assert totals["tasks"] == totals["new"] == 20
     assert "after 20 tasks" in done.stderr.splitlines()[-1]
+    assert json.loads(done.stdout.splitlines()[-1])["jobs"][0]["notes"] == ["stopped before its end"]
+    assert "    stopped before its end" in done.stderr
     status = json.loads(run_crawler("status", path, "-o", "out", "--json").stdout)
     assert status["runs"][0]["totals"]["tasks"] == 20
 
@@ -71,3 +73,23 @@ def test_half_a_list_of_rows_is_none(
     assert ran.returncode == 4, ran.stderr
     assert "Content-Range 'bytes 0-30/100'" in ran.stderr
     assert threaded_server.requests("/file/10") == []
+
+
+def test_a_stopped_run_tells_what_had_begun_from_what_had_not(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    path = manifest(
+        tmp_path,
+        f"""
+  - {{name: under_way, type: download, urls: ["{threaded_server.url("/slow/30")}"], to: a}}
+  - {{name: later, type: request, needs: under_way, url: "{threaded_server.url("/echo")}"}}
+""",
+    )
+    ran = run_crawler("run", path, "-o", "out", "--deadline", "500ms", "--json")
+    assert ran.returncode == 7, ran.stderr
+    under_way, later = json.loads(ran.stdout.splitlines()[-1])["jobs"]
+    assert (under_way["notes"], "notes" in later) == (["stopped before its end"], False)
+    assert [line.split()[-2:] for line in ran.stderr.splitlines() if line.startswith("  later")] == [
+        ["not", "started"]
+    ]
+    assert "1 task interrupted\n    stopped before its end\n" in ran.stderr
