@@ -45,6 +45,9 @@ def command(signals: Signals, /, dry_run: bool, as_json: bool, **flags: Any) -> 
     """Do the work of MANIFEST; `-` reads it from stdin."""
     options = arguments.options(**flags)
     if dry_run:
+        for flag in ("report", "events"):
+            if flags[flag] is not None:
+                raise click.UsageError(f"--dry-run runs nothing, so there is nothing to write to --{flag}")
         from crawler.cli.plan import show
 
         return show(options, as_json)

@@ -149,6 +149,17 @@ def test_a_mistake_on_the_command_line_is_one_helpful_line(
     assert line.endswith(f"see python -m crawler {command + ' ' if command else ''}--help")
 
 
+@pytest.mark.parametrize(("flag", "value"), [("--report", "r"), ("--events", "e"), ("--events", "-")])
+def test_a_dry_run_refuses_what_it_would_not_write(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, flag: str, value: str
+) -> None:
+    path = manifest(tmp_path, f'  - {{name: a, type: request, url: "{threaded_server.url("/echo")}"}}')
+    ran = run_crawler("run", path, "-o", "out", "--dry-run", flag, value)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert flag in ran.stderr
+    assert not list(tmp_path.glob("[re]"))
+
+
 def test_help_lists_every_command_and_its_flags(run_crawler: RunCrawler) -> None:
     shown = run_crawler("--help")
     assert shown.returncode == 0
