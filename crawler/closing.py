@@ -83,6 +83,7 @@ class Closing:
                 exit_code=verdict.code,
                 complete=self.table.ended and self.engine.stopping is None and self.engine.budget is None,
                 totals=self.tally.total,
+                whole=self.table.whole,
             )
         )
         await self.ledger.close()

@@ -31,7 +31,7 @@ from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.options import Options
 from crawler.policy.redact import Redactor
-from crawler.policy.rounds import Intent
+from crawler.policy.rounds import Asked, Intent
 from crawler.report import progress
 from crawler.report.gauges import Gauges
 from crawler.report.json_report import Report
@@ -104,11 +104,11 @@ class Session:
             self._run_id,
             started,
             manifest=self._options.name,
-            continue_round=self._options.retry_failed,
+            jobs=[run.job.name for run in self._table],
+            asked=self._asked(),
         )
-        # A round that was broken off goes on whole; only one that came to its end has just failures left.
-        only_failed = self._options.retry_failed and not info.continues
-        self._engine = Engine(self._table, self._bench(Intent(only_failed, self._options.force), info))
+        intent = Intent(self._options.retry_failed, self._options.force)
+        self._engine = Engine(self._table, self._bench(intent, info))
         self._ledger.on_failure(lambda error: self._engine.fail_storage(str(error)))
         self._listeners.emit(
             RunStarted(
@@ -121,7 +121,7 @@ class Session:
             )
         )
         if info.continues:
-            message = "the last run was broken off; this one continues it"
+            message = "an earlier run was broken off; this one continues it"
             self._listeners.emit(Warned(time=started, message=message))
         if self._shares.lowered:
             self._listeners.emit(Warned(time=started, message=self._shares.warning))
@@ -135,6 +135,11 @@ class Session:
         finally:
             shown.close()
         return await self._closing().finish(signal_received())
+
+    def _asked(self) -> Asked:
+        if self._options.retry_failed:
+            return Asked.AGAIN
+        return Asked.ONLY if self._options.only else Asked.ALL
 
     async def _work(self) -> None:
         options = self._options
@@ -227,5 +232,4 @@ class Session:
             open_archive=archives.open,
             tells_each=self._options.events is not None,
             idle=info.idle,
-            continues=info.continues,
         )

@@ -31,7 +31,8 @@ class Admission:
         run.remembered = ledger.remembers(name)
         job_type = self._bench.types[run.job.type]
         run.keeping = job_type if isinstance(job_type, Keeping) else None
-        run.reached = not self._bench.intent.retry_failed or ledger.reached(name)
+        run.whole_before = ledger.rounds.whole(name)
+        run.goes_on = ledger.rounds.goes_on(name)
 
     def admit(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
         """The tasks as they are to be attempted, without those that ended here and now."""
@@ -50,7 +51,7 @@ class Admission:
 
     def _judged(self, run: JobRun, task: Task, known: Known | None, kept: list[Kept]) -> Task | None:
         """The task with what it may rely on; ``None`` if it ended, in ``kept`` if its file is good."""
-        match standing(known, self._bench.intent, job_reached=run.reached):
+        match standing(known, self._bench.intent, job_whole=run.whole_before):
             case Standing.DO:
                 return task if known is None else self._to_do(run, task, self._usable(task, known), kept)
             case Standing.LEAVE:

@@ -127,4 +127,3 @@ class Bench:
     bandwidth: float | None = None  # bytes a second, of all transfers together
     budget: Budget = field(default_factory=Budget)
     idle: float | None = None  # seconds since an earlier run may have sent something; None: there was none
-    continues: bool = False  # whether this run goes on with a round that was broken off

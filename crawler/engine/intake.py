@@ -155,7 +155,7 @@ class Intake:
                 lambda: self._grown(run),
                 bench.open_archive,
             )
-            run.reached = False  # what a page that failed leads to was never come to
+            run.whole_before = False  # what a page that failed leads to was never come to
             growth = Growth(job_type.begin(job), job.name, bench.ledger, bench.redact)
             for misfit in growth.plant():
                 self._take_in(run, [misfit])
@@ -180,7 +180,7 @@ class Intake:
             else:
                 found = _some(source)
         except Exception as error:
-            run.source = None
+            run.source, run.unread = None, True
             self._settler.broken_source(run, error)
             return
         if not found:
@@ -219,10 +219,11 @@ class Intake:
         def fetched(misfit: Misfit | None) -> None:
             run.resting = False
             if misfit is not None:
+                run.unread = True
                 self._take_in(run, [misfit])
             self._woken.set()
 
-        fetch_rows(run, item, self._errands, fetched, again=not self._bench.continues)
+        fetch_rows(run, item, self._errands, fetched, again=not run.goes_on)
 
 
 def _some(source: Iterable[Task | Misfit | Fetch]) -> list[Task | Misfit | Fetch]:

@@ -19,7 +19,8 @@ class JobRun:
     job: Job
     source: Iterator[Task | Misfit | Fetch] | None = None  # None: not started, or exhausted
     started: bool = False
-    reached: bool = True  # whether this round came to it before
+    whole_before: bool = True  # whether earlier runs of this round came to all its tasks
+    goes_on: bool = False  # whether it took part in this round before
     remembered: bool = True  # whether the ledger knows any of its tasks
     keeping: Keeping | None = None  # its job type, if tasks of it may need no attempt
     ended: bool = False
@@ -31,6 +32,7 @@ class JobRun:
     counts: Counts = field(default_factory=Counts)
     spent: Spending = field(default_factory=Spending)
     cut: str | None = None  # the bound of its budget that ended it before its time
+    unread: bool = False  # its source broke off: tasks of it may be missing
     reason: str | None = None  # why it was left out
     notes: list[str] = field(default_factory=list)
 
@@ -44,6 +46,11 @@ class JobRun:
         """Whether jobs that need this one, ``when: success``, may start."""
         bad = self.counts.failed or self.counts.unknown or self.cut
         return self.ended and self.reason is None and not bad
+
+    @property
+    def whole(self) -> bool:
+        """Whether each of its tasks was come to. One that had none may have some when it is asked again."""
+        return self.ended and self.cut is None and not self.unread and self.counts.tasks > 0
 
     @property
     def news(self) -> bool:
@@ -87,6 +94,11 @@ class JobTable:
     def cut(self) -> str | None:
         """The first budget that ended a job before its time, or ``None``."""
         return next((f"{run.cut} of job {run.job.name}" for run in self if run.cut), None)
+
+    @property
+    def whole(self) -> frozenset[str]:
+        """The jobs of which each task was come to."""
+        return frozenset(run.job.name for run in self if run.whole)
 
     async def close_sites(self) -> None:
         """Close what jobs that grow have open."""

@@ -25,7 +25,7 @@ class Preview:
     """One pass over all jobs, lazy as a run. Raises ``StorageFailed`` where reading breaks off.
 
     ``claim`` takes a target for a task, as the ledger of a run does. ``taken_up`` tells by job and key
-    which tasks a run comes to; without it, to all.
+    which tasks a run sends; without it, all.
     """
 
     def __init__(

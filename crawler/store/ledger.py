@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from crawler.model import Checkpoint, Known, Outcome
+from crawler.policy.rounds import Asked
 from crawler.store import database, finding, statements
 from crawler.store.claims import Claims, Wanted
 from crawler.store.files import Finalizing
 from crawler.store.hosts import Hosts
+from crawler.store.job_rounds import JobRounds
 from crawler.store.lock import Lock
 from crawler.store.records import RunInfo, RunRecord, TaskRecord, Unfinished
 from crawler.store.sites import Sites
@@ -33,10 +35,8 @@ SELECT key, target FROM task
 WHERE job = ? AND key > ? AND run >= ? AND outcome IN (SELECT value FROM json_each(?))
       AND target IS NOT NULL ORDER BY key LIMIT ?
 """
-_REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
 _REMEMBERS = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1), EXISTS (SELECT 1 FROM begun WHERE job = ?1)"
 _PAGE = 500  # rows a read holds in memory, and a snapshot open, at a time
-_NO_RUN = 2**63 - 1  # before ``begin`` nothing belongs to the round under way
 
 
 class Ledger:
@@ -48,12 +48,11 @@ class Ledger:
         self._lock = lock
         self._reader = reader
         self._writer = writer
-        self._run = _NO_RUN
-        self._round_start = _NO_RUN
+        self.rounds = JobRounds()
         self._claims = Claims()
         self._closed = False
         self._only_settled: set[str] = set()  # jobs of which earlier runs left nothing under way
-        self.sites = Sites(self._rows, writer)
+        self.sites = Sites(self._rows, writer, self.rounds)
         self.hosts = Hosts(self._rows, writer)
         writer.ended.add_done_callback(self._release)
 
@@ -88,23 +87,23 @@ class Ledger:
         self._writer.loop = asyncio.get_running_loop()
         self._writer.on_failure.append(callback)
 
-    def begin(self, run_id: str, started: float, *, manifest: str, continue_round: bool = False) -> RunInfo:
-        """Open a run, committed on return: in a new round, or in the last one if that is not over.
+    def begin(
+        self,
+        run_id: str,
+        started: float,
+        *,
+        manifest: str,
+        jobs: Sequence[str] = (),
+        asked: Asked = Asked.ALL,
+    ) -> RunInfo:
+        """Open a run of these jobs, committed on return: each in a new round, or in its last if that is open.
 
-        ``continue_round`` goes on in the last round even if it is over. ``started`` is seconds since
-        the epoch. Raises ``StorageFailed``.
+        ``started`` is seconds since the epoch. Raises ``StorageFailed``.
         """
         apply = partial(
-            statements.begin,
-            run_id=run_id,
-            started=started,
-            manifest=manifest,
-            continue_round=continue_round,
+            self.rounds.begin, run_id=run_id, started=started, manifest=manifest, jobs=jobs, asked=asked
         )
-        info: RunInfo
-        info, self._round_start = self._writer.call(apply).result()
-        self._run = info.number
-        self.sites.begin(info.round, self._round_start)
+        info: RunInfo = self._writer.call(apply).result()
         return info
 
     def find(self, job: str, key: str) -> Known | None:
@@ -115,7 +114,8 @@ class Ledger:
         """The same of many tasks of a job, in the order of their keys. Raises ``StorageFailed``."""
         query = finding.FIND_SETTLED if job in self._only_settled else finding.FIND
         rows = self._rows(query, finding.sought(job, keys))
-        return [finding.known_of(row, self._round_start) for row in rows]
+        first = self.rounds.first(job)
+        return [finding.known_of(row, first) for row in rows]
 
     def settle(self, record: TaskRecord, done: Callable[[], None], refused: Refusal | None = None) -> None:
         """Queue a task's end; once committed, ``done`` is called on the loop; ``refused`` if it cannot be.
@@ -123,7 +123,7 @@ class Ledger:
         Raises what the writer failed with. If it fails later, neither is ever called.
         """
         self._writer.loop = asyncio.get_running_loop()
-        apply = partial(statements.settle, record=record, run=self._run)
+        apply = partial(statements.settle, record=record, run=self.rounds.run)
         self._writer.post(Write(apply, done=done, refused=refused))
 
     def keep(self, kept: Sequence[tuple[int, int]], finished: float, done: Callable[[], None]) -> None:
@@ -132,22 +132,23 @@ class Ledger:
         As ``settle`` with ``unchanged`` and nothing asked, for many tasks at once.
         """
         self._writer.loop = asyncio.get_running_loop()
-        apply = partial(statements.keep, kept=kept, run=self._run, finished=finished)
+        apply = partial(statements.keep, kept=kept, run=self.rounds.run, finished=finished)
         self._writer.post(Write(apply, done=done))
 
     async def checkpoint(
         self, job: str, key: str, url: str, target: str | None, checkpoint: Checkpoint
     ) -> None:
         """Commit how much of ``target``'s part file is durable; the caller has synced it before."""
+        run = self.rounds.run
         apply = partial(
-            statements.checkpoint, job=job, key=key, url=url, target=target, at=checkpoint, run=self._run
+            statements.checkpoint, job=job, key=key, url=url, target=target, at=checkpoint, run=run
         )
         await asyncio.wrap_future(self._writer.call(apply))
 
     async def sending(self, job: str, key: str, url: str) -> None:
         """Commit that a request which must not be repeated is about to leave."""
         await asyncio.wrap_future(
-            self._writer.call(partial(statements.sending, job=job, key=key, url=url, run=self._run))
+            self._writer.call(partial(statements.sending, job=job, key=key, url=url, run=self.rounds.run))
         )
 
     def not_sending(self, job: str, key: str) -> None:
@@ -159,7 +160,7 @@ class Ledger:
 
         Raises ``StorageFailed``.
         """
-        run = self._run
+        run = self.rounds.run
 
         def apply(connection: sqlite3.Connection) -> None:
             for intent in batch:
@@ -170,7 +171,7 @@ class Ledger:
     def unfinished(self) -> Iterator[Unfinished]:
         """The files that earlier runs meant to finalize and did not settle, read a page at a time."""
         job, key = "", ""
-        while page := self._rows(_UNFINISHED, (job, key, self._run, _PAGE)):
+        while page := self._rows(_UNFINISHED, (job, key, self.rounds.run, _PAGE)):
             for row in page:
                 yield Unfinished(*row)
             job, key, *_ = page[-1]
@@ -180,12 +181,12 @@ class Ledger:
 
         Raises ``StorageFailed``.
         """
-        wanted = json.dumps(sorted(outcomes))
-        page = self._rows(_PRODUCED, (text(job), "", self._round_start, wanted, _PAGE))
+        first, wanted = self.rounds.first_together(job), json.dumps(sorted(outcomes))
+        page = self._rows(_PRODUCED, (text(job), "", first, wanted, _PAGE))
         while page:
             for _, target in page:
                 yield target
-            page = self._rows(_PRODUCED, (text(job), page[-1][0], self._round_start, wanted, _PAGE))
+            page = self._rows(_PRODUCED, (text(job), page[-1][0], first, wanted, _PAGE))
 
     def remembers(self, job: str) -> bool:
         """Whether anything at all is known of the job's tasks. Raises ``StorageFailed``.
@@ -196,11 +197,6 @@ class Ledger:
         if not begun:
             self._only_settled.add(job)
         return bool(settled or begun)
-
-    def reached(self, job: str) -> bool:
-        """Whether any task of the job has ended in this round. Raises ``StorageFailed``."""
-        [(found,)] = self._rows(_REACHED, (text(job), self._round_start))
-        return bool(found)
 
     def claim_target(self, folded: str, job: str, key: str, target: str) -> str | None:
         """Take a target for a task of this run: ``None``, or the target of the other task that has it.
@@ -224,7 +220,7 @@ class Ledger:
 
     async def finish(self, run: RunRecord) -> None:
         """Commit how the run ended, and with it everything queued before. Raises ``StorageFailed``."""
-        await asyncio.wrap_future(self._writer.call(partial(statements.finish, run=run)))
+        await asyncio.wrap_future(self._writer.call(partial(self.rounds.finish, run=run)))
 
     async def close(self) -> None:
         """Commit what is queued, close the file and free the lock. Harmless the second time."""

@@ -13,8 +13,9 @@ from typing import Any
 from crawler.crawled import Found, HostFacts, RobotsFile, Use
 from crawler.model import Counts, ErrorClass, Outcome
 from crawler.store import database
+from crawler.store.again import Again
 from crawler.store.records import FailedTask, KnownFile, PastRun, TaskRecord, Undone
-from crawler.store.statements import FACTS, LAST_ROUND, text
+from crawler.store.statements import FACTS, text
 
 PAGE = 500  # rows; no snapshot is held between pages, or the log of a run under way could only grow
 
@@ -22,10 +23,10 @@ _RUNS = """
 SELECT run_id, round, manifest, started, finished, exit_code, complete, totals FROM run
 ORDER BY id DESC LIMIT ?
 """
-_COUNTS = "SELECT job, outcome, count(*) FROM task WHERE run >= ? GROUP BY job, outcome ORDER BY min(id)"
+_COUNTS = "SELECT job, outcome, count(*) FROM task WHERE {} GROUP BY job, outcome ORDER BY min(id)"
 _FAILURES = """
 SELECT id, job, key, url, ordinal, outcome, status, attempts, finished, error_kind, error_message, retryable
-FROM task WHERE id > ? AND outcome IN ('failed', 'unknown') AND run >= ? ORDER BY id LIMIT ?
+FROM task WHERE id > ? AND outcome IN ('failed', 'unknown') AND {} ORDER BY id LIMIT ?
 """
 _FILES = """
 SELECT id, job, key, target, size, mtime_ns, sha256 FROM task
@@ -46,16 +47,14 @@ FROM task WHERE job = ? AND key = ?
 _BEGUN = """
 SELECT job, key, url, target, sending, sha256 IS NOT NULL, offset, total FROM begun WHERE job = ? AND key = ?
 """
-_REACHED = "SELECT EXISTS (SELECT 1 FROM task WHERE job = ? AND run >= ?)"
-_CURRENT = """
-SELECT EXISTS (SELECT 1 FROM task WHERE job = ?1 AND key = ?2 AND run >= ?3)
-    OR EXISTS (SELECT 1 FROM begun WHERE job = ?1 AND key = ?2 AND run >= ?3)
-"""
 _HOST = "SELECT key, noted, paused_until, level, given_up, window FROM host WHERE key = ?"
 _ROBOTS = "SELECT origin, fetched, status, body FROM robots WHERE origin = ?"
 _FOUND = "SELECT url, fingerprint, use, depth, hops FROM found WHERE job = ? AND fingerprint = ?"
 _PAGE_TARGET = "SELECT target FROM page WHERE job = ? AND fingerprint = ?"
 _WITH_HOSTS = 2  # the schema that knows hosts and crawls; an older ledger knows nothing of them
+_WITH_JOB_ROUNDS = 3  # and the one that knows rounds by job; before, all jobs shared one
+_IN_LATEST = "EXISTS (SELECT 1 FROM job_round AS at WHERE at.job = task.job AND task.run >= at.first)"
+_IN_LAST_ROUND = "run >= (SELECT min(id) FROM run WHERE round = (SELECT max(round) FROM run))"
 
 
 class Reader:
@@ -106,20 +105,20 @@ class Reader:
         ]
 
     def counts(self) -> Mapping[str, Mapping[Outcome, int]]:
-        """How the tasks of the last round ended, by job. Reads every task once."""
+        """How the tasks of each job's last round ended. Reads every task once."""
         jobs: dict[str, dict[Outcome, int]] = defaultdict(dict)
-        for job, outcome, tasks in self._rows(_COUNTS, (self._round_start(),)):
+        for job, outcome, tasks in self._rows(_COUNTS.format(self._latest()), ()):
             jobs[job][Outcome(outcome)] = tasks
         return dict(jobs)
 
     def failures(self, *, all_rounds: bool = False) -> Iterator[FailedTask]:
         """The tasks that failed or are unknown, lazily.
 
-        Of the last round; ``all_rounds`` adds those that it did not come to, such as tasks that the
-        manifest no longer has.
+        Of each job's last round; ``all_rounds`` adds those that it did not come to, such as tasks that
+        the manifest no longer has.
         """
-        first = 0 if all_rounds else self._round_start()
-        page = self._rows(_FAILURES, (0, first, PAGE))
+        query = _FAILURES.format("true" if all_rounds else self._latest())
+        page = self._rows(query, (0, PAGE))
         while page:
             for _, job, key, url, ordinal, outcome, status, attempts, finished, kind, message, again in page:
                 yield FailedTask(
@@ -135,7 +134,7 @@ class Reader:
                     error_message=message,
                     retryable=bool(again),
                 )
-            page = self._rows(_FAILURES, (page[-1][0], first, PAGE))
+            page = self._rows(query, (page[-1][0], PAGE))
 
     def files(self) -> Iterator[KnownFile]:
         """Every file that the ledger calls ours, lazily, in the order in which they were first fetched."""
@@ -216,30 +215,20 @@ class Reader:
         return None
 
     def taken_up(self) -> Callable[[str, str], bool] | None:
-        """Tells by job and key which tasks ``--retry-failed`` comes to: of its round, or of new jobs.
-
-        ``None`` where it comes to every task, for the last round was broken off or there was none.
-        """
-        [(_, first, complete)] = self._rows(LAST_ROUND, ())
-        if not first or not complete:
-            return None
-        reached: dict[str, bool] = {}
-
-        def taken(job: str, key: str) -> bool:
-            if job not in reached:
-                reached[job] = bool(self._rows(_REACHED, (text(job), first))[0][0])
-            return not reached[job] or bool(self._rows(_CURRENT, (text(job), text(key), first))[0][0])
-
-        return taken
+        """Tells by job and key which tasks ``--retry-failed`` sends; ``None`` where nobody knows yet."""
+        return Again(self._rows) if self._version() >= _WITH_JOB_ROUNDS else None
 
     def _newer(self, query: str, values: Sequence[object]) -> list[Any]:
         """Rows of what an older ledger lacks."""
-        [(version,)] = self._rows("PRAGMA user_version", ())
-        return self._rows(query, values) if version >= _WITH_HOSTS else []
+        return self._rows(query, values) if self._version() >= _WITH_HOSTS else []
 
-    def _round_start(self) -> int:
-        [(_, first, _)] = self._rows(LAST_ROUND, ())
-        return first or 0
+    def _version(self) -> int:
+        [(version,)] = self._rows("PRAGMA user_version", ())
+        return int(version)
+
+    def _latest(self) -> str:
+        """The condition for tasks that ended in the latest round of their job."""
+        return _IN_LATEST if self._version() >= _WITH_JOB_ROUNDS else _IN_LAST_ROUND
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
         try:

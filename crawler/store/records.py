@@ -42,8 +42,8 @@ class TaskRecord(Struct, frozen=True, kw_only=True):
 class RunRecord:
     """How a run ended.
 
-    ``complete`` says that it came to the end of the manifest, whatever became of the tasks; exit codes
-    cannot say it (a deadline together with a failure exits 4).
+    ``complete`` says that it came to the end of its jobs, whatever became of the tasks; exit codes cannot
+    say it (a deadline together with a failure exits 4). ``whole`` are the jobs that it came to all tasks of.
     """
 
     run_id: str
@@ -51,11 +51,12 @@ class RunRecord:
     exit_code: int
     complete: bool
     totals: Counts
+    whole: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run's place among the others: its number, its round, and whether that round was left unfinished.
+    """A run's place among the others: its number, its round, and whether a run before broke its jobs off.
 
     ``idle`` is how many seconds ago the run before it ended, 0 for one that was killed, ``None`` if there
     was none.

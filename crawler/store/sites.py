@@ -12,13 +12,15 @@ from typing import Any
 from crawler.crawled import MOST_PAGES, Found, Page, Queued, Use
 from crawler.model import Saved
 from crawler.store import page_rows
+from crawler.store.job_rounds import JobRounds
 from crawler.store.statements import FORGET, text
 from crawler.store.writer import Write, Writer
 
 Rows = Callable[[str, Sequence[object]], list[Any]]
 
 # So long is a URL remembered that nothing led to: its host, or a page on the way, may have been out of order.
-# What an unchanged page leads to and is forgotten costs reading the page again.
+# Rounds that found nothing which later ones did not do not count. What an unchanged page leads to and is
+# forgotten costs reading the page again.
 ROUNDS_KEPT = 7
 PAGE_ROWS = 500  # that a read holds in memory, and a snapshot open, at a time
 _MOST_VALUES = 500  # bound in one statement; SQLite's oldest limit is 999
@@ -32,7 +34,16 @@ WHERE found.round < excluded.round
 """
 _LAST_PLACE = "SELECT coalesce(max(place), 0) FROM found WHERE job = ? AND round = ?"
 _PAGES_FOUND = "SELECT count(*) FROM found WHERE job = ? AND round = ? AND use = 0"
-_FORGET = "DELETE FROM found WHERE job = ? AND round < ?"
+# The rounds of a job, from the one before back, a look into the index each; what is older than those goes.
+_FORGET = """
+WITH RECURSIVE kept (round, number) AS (
+    SELECT (SELECT max(round) FROM found WHERE job = ?1 AND round < ?2), 1
+    UNION ALL
+    SELECT (SELECT max(round) FROM found WHERE job = ?1 AND round < kept.round), number + 1
+    FROM kept WHERE round IS NOT NULL AND number < ?3
+)
+DELETE FROM found WHERE job = ?1 AND round < (SELECT min(round) FROM kept)
+"""
 _QUEUED = """
 SELECT place, url, fingerprint, use, depth, hops FROM found
 WHERE job = ? AND round = ? AND place > ? ORDER BY place LIMIT ?
@@ -61,16 +72,11 @@ class _Round:
 class Sites:
     """The part of the ledger that crawls use. Reads raise ``StorageFailed``; writes are queued."""
 
-    def __init__(self, rows: Rows, writer: Writer) -> None:
+    def __init__(self, rows: Rows, writer: Writer, job_rounds: JobRounds) -> None:
         self._rows = rows
         self._writer = writer
-        self._round = 0
-        self._first_run = 0
+        self._round = job_rounds.first  # of a job; it numbers them
         self._rounds: dict[str, _Round] = {}
-
-    def begin(self, number: int, first_run: int) -> None:
-        """The round under way, and the first run of it."""
-        self._round, self._first_run = number, first_run
 
     def plant(self, job: str, seeds: Sequence[Found]) -> None:
         """Commit where the job's crawl begins, on return. A continued round keeps what it had."""
@@ -97,7 +103,7 @@ class Sites:
 
     def queued(self, job: str, after: int) -> list[Queued]:
         """The next found URLs of this round, in the order in which they were found."""
-        rows = self._rows(_QUEUED, (text(job), self._round, after, PAGE_ROWS))
+        rows = self._rows(_QUEUED, (text(job), self._round(job), after, PAGE_ROWS))
         return [
             Queued(place, Found(url, fingerprint, Use(use), depth, hops))
             for place, url, fingerprint, use, depth, hops in rows
@@ -111,7 +117,7 @@ class Sites:
     def page(self, job: str, fingerprint: int) -> Page | None:
         """What is remembered of a URL."""
         rows = self._rows(f"{page_rows.REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
-        return page_rows.page_of(rows[0], self._round) if rows else None
+        return page_rows.page_of(rows[0], self._round(job)) if rows else None
 
     def named(self, job: str, folded: str, fingerprint: int) -> bool:
         """Whether a file with this folded target belongs to another URL than that of ``fingerprint``."""
@@ -136,10 +142,10 @@ class Sites:
             for each in queued:
                 rows = self._rows(
                     f"{page_rows.REMEMBERED} AND fingerprint = ? AND round = ?",
-                    (text(job), each.found.fingerprint, self._round),
+                    (text(job), each.found.fingerprint, self._round(job)),
                 )
                 if rows:
-                    yield page_rows.page_of(rows[0], self._round)
+                    yield page_rows.page_of(rows[0], self._round(job))
 
     def converted(self, job: str, page: Page, saved: Saved, leads: int) -> None:
         """Queue that the page's file was rewritten: where its links lead, and what the file is now."""
@@ -158,7 +164,7 @@ class Sites:
 
     def moved(self, job: str) -> int:
         """Bytes of bodies that the job's tasks have moved in this round so far."""
-        [(size,)] = self._rows(_MOVED, (text(job), self._first_run))
+        [(size,)] = self._rows(_MOVED, (text(job), self._round(job)))
         return int(size or 0)
 
     def reached(self, job: str) -> int:
@@ -172,13 +178,13 @@ class Sites:
     def limits(self, job: str) -> Counter[str]:
         """What links of this round's pages were left out for, and how many."""
         counts: Counter[str] = Counter()
-        for limits, pages in self._rows(_LIMITS, (text(job), self._round)):
+        for limits, pages in self._rows(_LIMITS, (text(job), self._round(job))):
             for reason, count in page_rows.limits_of(limits):
                 counts[reason] += count * pages
         return counts
 
     def _plant(self, connection: sqlite3.Connection, job: str, seeds: Sequence[Found]) -> None:
-        connection.execute(_FORGET, (text(job), self._round - ROUNDS_KEPT))
+        connection.execute(_FORGET, (text(job), self._round(job), ROUNDS_KEPT))
         self._insert(connection, job, seeds, None)
 
     def _record(
@@ -196,7 +202,7 @@ class Sites:
             limits = page.limits
             if reached.untold:
                 limits, reached.untold = (*limits, (MOST_PAGES, reached.untold)), 0
-            connection.execute(page_rows.RECORD, page_rows.row(job, page, self._round, limits))
+            connection.execute(page_rows.RECORD, page_rows.row(job, page, self._round(job), limits))
 
     def _insert(
         self, connection: sqlite3.Connection, job: str, found: Sequence[Found], most_pages: int | None
@@ -206,11 +212,11 @@ class Sites:
         before = reached.refused
         for each in found:
             if most_pages is not None and each.use is Use.PAGE and reached.pages >= most_pages:
-                there = (text(job), each.fingerprint, self._round)
+                there = (text(job), each.fingerprint, self._round(job))
                 reached.refused += not connection.execute(_IN_ROUND, there).fetchone()[0]
                 continue
             values = (each.use, each.depth, each.hops)
-            where = (text(job), each.fingerprint, text(each.url), self._round, reached.place + 1)
+            where = (text(job), each.fingerprint, text(each.url), self._round(job), reached.place + 1)
             if connection.execute(_FOUND, (*where, *values)).rowcount:
                 reached.place += 1
                 reached.pages += each.use is Use.PAGE
@@ -219,7 +225,8 @@ class Sites:
     def _reached(self, connection: sqlite3.Connection, job: str) -> _Round:
         reached = self._rounds.get(job)
         if reached is None:
-            [place] = connection.execute(_LAST_PLACE, (text(job), self._round)).fetchone()
-            [pages] = connection.execute(_PAGES_FOUND, (text(job), self._round)).fetchone() if place else [0]
+            there = (text(job), self._round(job))
+            [place] = connection.execute(_LAST_PLACE, there).fetchone()
+            [pages] = connection.execute(_PAGES_FOUND, there).fetchone() if place else [0]
             reached = self._rounds[job] = _Round(place, pages)
         return reached

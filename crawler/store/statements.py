@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from crawler.model import Checkpoint, ErrorClass, Outcome
 from crawler.store.files import Finalizing
-from crawler.store.records import RunInfo, RunRecord, TaskRecord
+from crawler.store.records import TaskRecord
 
 MAX_INTEGER = 2**63 - 1  # SQLite's largest; a server may declare more
 
@@ -78,12 +77,6 @@ ON CONFLICT (job, key) DO UPDATE SET run = excluded.run, url = coalesce(nullif(e
     target = excluded.target, sha256 = excluded.sha256, size = excluded.size,
     file_etag = excluded.file_etag, file_last_modified = excluded.file_last_modified
 """
-# Its number, its first run, and whether one of its runs came to the end; reads no earlier round.
-LAST_ROUND = """
-WITH newest AS (SELECT round FROM run ORDER BY id DESC LIMIT 1),
-     before AS (SELECT id FROM run WHERE round < (SELECT round FROM newest) ORDER BY id DESC LIMIT 1)
-SELECT max(round), min(id), max(complete) FROM run WHERE id > coalesce((SELECT id FROM before), 0)
-"""
 NOT_SENDING = "UPDATE begun SET sending = 0 WHERE job = ? AND key = ?"
 STOPPED = "UPDATE begun SET sending = 0, sha256 = NULL, size = NULL WHERE job = ? AND key = ?"
 FORGET_EMPTY = """
@@ -97,33 +90,6 @@ def text(value: str | None) -> str | None:
     if value is None or value.isascii():
         return value
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def begin(
-    connection: sqlite3.Connection, run_id: str, started: float, manifest: str, continue_round: bool
-) -> tuple[RunInfo, int]:
-    """Open a run; also the first run of its round. A round is over once one of its runs was complete."""
-    (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM run").fetchone()
-    number, first, over = connection.execute(LAST_ROUND).fetchone() if last else (0, 1, True)
-    if over and not (continue_round and last):
-        number, first = number + 1, last + 1
-    idle = None
-    if last:
-        (finished,) = connection.execute("SELECT finished FROM run WHERE id = ?", (last,)).fetchone()
-        idle = max(0.0, started - finished) if finished is not None else 0.0
-    cursor = connection.execute(
-        "INSERT INTO run (run_id, round, manifest, started) VALUES (?, ?, ?, ?)",
-        (run_id, number, text(manifest), started),
-    )
-    return RunInfo(cursor.lastrowid or 0, number, not over, idle), first
-
-
-def finish(connection: sqlite3.Connection, run: RunRecord) -> None:
-    """Close a run."""
-    connection.execute(
-        "UPDATE run SET finished = ?, exit_code = ?, complete = ?, totals = ? WHERE run_id = ?",
-        (run.finished, run.exit_code, run.complete, json.dumps(asdict(run.totals)), run.run_id),
-    )
 
 
 def settle(connection: sqlite3.Connection, record: TaskRecord, run: int) -> None:

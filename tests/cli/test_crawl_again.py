@@ -275,3 +275,14 @@ def test_what_a_bound_left_out_is_told_of_an_unchanged_site_and_of_a_round_that_
     rest = crawls.run(path)
     assert rest.ran.returncode == 0
     assert rest.notes == first.notes
+
+
+def test_runs_of_other_jobs_take_no_crawl_its_memory(site: Site, web: Arrivals, crawls: Crawls) -> None:
+    pages(site, 10)
+    path = crawl_manifest(crawls.folder, web)
+    path.write_text(f"{path.read_text()}\n  - {{name: other, type: request, url: {web.url('/')}}}\n")
+    assert crawls.run(path).counts == {"new": 11}
+    for _ in range(3):
+        assert crawls.run(path, "--only", "other").counts == {"new": 1}
+    again = crawls.run(path)
+    assert again.counts == {"unchanged": 10, "new": 1}, again.ran.stderr

@@ -93,3 +93,19 @@ def test_a_stopped_run_tells_what_had_begun_from_what_had_not(
         ["not", "started"]
     ]
     assert "1 task interrupted\n    stopped before its end\n" in ran.stderr
+
+
+def test_retry_failed_does_the_rows_of_a_list_that_could_not_be_fetched(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    server = threaded_server
+    server.set_answer("/list.txt", b"", status=503)
+    path = manifest(
+        tmp_path, f"  - {{name: a, type: download, from: '{server.url('/list.txt')}', to: '${{index}}'}}"
+    )
+    assert run_crawler("run", path, "-o", "out").returncode == 5
+    rows = "".join(f"{server.url(f'/file/10/{n}')}\n" for n in range(3))
+    server.set_answer("/list.txt", rows.encode())
+    ran = run_crawler("run", path, "-o", "out", "--retry-failed")
+    assert ran.returncode == 0, ran.stderr
+    assert len(finals(tmp_path / "out")) == 3

@@ -120,7 +120,8 @@ async def running(
     events: list[Event] = []
     ledger = Ledger.open(folder / "state", "test", durability="none")
     run_id = secrets.token_hex(4)
-    ledger.begin(run_id, 0.0, manifest="test.yaml")
+    jobs = tuple(jobs) or (job(),)
+    ledger.begin(run_id, 0.0, manifest="test.yaml", jobs=[each.name for each in jobs])
     files = OutputRoot(folder / "out", durability="none", chunk_size=1 << 20, journal=ledger)
     transport = AiohttpTransport(TransportSettings())
     loop = asyncio.get_running_loop()
@@ -146,7 +147,7 @@ async def running(
         open_archive=no_archive,
     )
     bench = replace(bench, **settings)
-    table = JobTable(jobs or [job()])
+    table = JobTable(jobs)
     run = Run(Engine(table, bench), table, events)
     try:
         yield run

@@ -80,7 +80,7 @@ async def growing(
     folder: Path, *, secrets: tuple[str, ...] = (), complete: bool = True
 ) -> AsyncIterator[Grown]:
     ledger = Ledger.open(folder / "state", "m", durability="none")
-    ledger.begin(f"run{id(ledger)}", 0.0, manifest="m")
+    ledger.begin(f"run{id(ledger)}", 0.0, manifest="m", jobs=("j",))
     ledger.on_failure(lambda error: None)
     files = OutputRoot(folder / "out", durability="none", chunk_size=1 << 16, journal=None)
     grown = Grown(ledger, files, Redactor(secrets))

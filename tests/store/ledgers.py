@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from crawler.model import Checkpoint, Counts, Outcome
+from crawler.policy.rounds import Asked
 from crawler.store.ledger import Ledger
 from crawler.store.records import RunRecord, TaskRecord
 
@@ -52,12 +53,17 @@ def ended(run_id: str, *, exit_code: int = 0, complete: bool = True) -> RunRecor
 
 @asynccontextmanager
 async def run(
-    state: Path, run_id: str = "one", *, complete: bool = True, continue_round: bool = False
+    state: Path,
+    run_id: str = "one",
+    *,
+    complete: bool = True,
+    jobs: Sequence[str] = ("images", "pages", "push", "other", "job"),
+    asked: Asked = Asked.ALL,
 ) -> AsyncIterator[Ledger]:
     """One run from open to close."""
     ledger = Ledger.open(state, "nightly", durability="none")
     try:
-        ledger.begin(run_id, 1e9, manifest="nightly.yaml", continue_round=continue_round)
+        ledger.begin(run_id, 1e9, manifest="nightly.yaml", jobs=jobs, asked=asked)
         yield ledger
         await ledger.finish(ended(run_id, complete=complete))
     finally:

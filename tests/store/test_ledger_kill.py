@@ -29,9 +29,11 @@ def finalize(ledger, run_id):
         ledger.finalizing([Finalizing("moved", f"{run_id}-{n}-{m}", "t", "ab", 1) for m in range(3)])
         say("moved", f"{run_id}-{n}-2")
 
+JOBS = ("images", "parts", "moved")
+
 async def main(state, run_id):
     ledger = Ledger.open(Path(state), "nightly", durability="full")
-    ledger.begin(run_id, 1.0, manifest="nightly.yaml")
+    ledger.begin(run_id, 1.0, manifest="nightly.yaml", jobs=JOBS)
     threading.Thread(target=finalize, args=(ledger, run_id), daemon=True).start()
     for n in range(100_000):
         key = f"{run_id}-{n}"
@@ -65,7 +67,7 @@ async def test_nothing_that_was_reported_is_lost_by_ten_kills(tmp_path: Path) ->
     for n in range(KILLS):
         reported += killed_run(tmp_path, f"r{n}", chance.uniform(0, 0.2))
     ledger = Ledger.open(tmp_path, "nightly", durability="full")
-    info = ledger.begin("last", 1.0, manifest="nightly.yaml")
+    info = ledger.begin("last", 1.0, manifest="nightly.yaml", jobs=("images", "parts", "moved"))
     assert (info.number, info.round, info.continues) == (KILLS + 1, 1, True)
     moved = {(each.job, each.key) for each in ledger.unfinished()}
     for job, key in reported:

@@ -37,7 +37,7 @@ class Ledgers(RuleBasedStateMachine):
     def opened(self) -> Ledger:
         self.run += 1
         ledger = Ledger.open(self.state, "nightly", durability="none")
-        ledger.begin(f"run {self.run}", 1e9, manifest="nightly.yaml")
+        ledger.begin(f"run {self.run}", 1e9, manifest="nightly.yaml", jobs=["images"])
         return ledger
 
     def begun(self, key: str) -> Known:

@@ -87,6 +87,7 @@ async def test_a_new_round_finds_everything_anew(tmp_path: Path) -> None:
         async with run(tmp_path, f"number {number}") as ledger:
             ledger.sites.plant("job", [found("/")])
             assert len(ledger.sites.found("job", [mark])) == (number <= ROUNDS_KEPT + 1)
+            await recorded(ledger, page("/"), [found(f"/only then {number}")])
 
 
 async def test_no_more_pages_are_taken_than_are_allowed_and_no_known_one_counts_as_refused(
