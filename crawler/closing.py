@@ -13,6 +13,7 @@ from crawler.engine.local import Engine
 from crawler.errors import StorageFailed
 from crawler.events import Event, RunFinished
 from crawler.net.transport import Transport
+from crawler.policy.budget import Budget, Spending
 from crawler.policy.redact import Redactor
 from crawler.report import json_report
 from crawler.report.exit_code import Ending, Verdict, decide
@@ -30,6 +31,7 @@ class Closing:
     report: Path | None  # the file that was asked for
     bug: str | None  # what broke the engine
     budget: str | None  # a bound on the whole run that ended it, beside the engine's own
+    run_budget: Budget
     table: JobTable
     engine: Engine
     transport: Transport
@@ -74,6 +76,24 @@ class Closing:
         )
         return finished, json_report.build(self.tally, finished, self.redactor)
 
+    def _complete(self) -> bool:
+        """Whether the round is over with these jobs, so that the next run does all of them anew.
+
+        Too many failures leave tasks undone, but a round that stayed open for them would be cut by the same
+        ones again: night after night nothing else would be refreshed. ``--retry-failed`` goes on there.
+        """
+        engine = self.engine
+        if self.budget is not None or engine.storage_failed is not None or self.bug is not None:
+            return False
+        if engine.stopping is not None:
+            return self._failed_out()
+        return self.table.ended and not self.table.resumable
+
+    def _failed_out(self) -> bool:
+        """Whether it was failures that stopped the run, and no other bound and no signal before them."""
+        bound = Spending(self.run_budget, failures=self.tally.total.failed).exceeded()
+        return bound is not None and self.engine.stopping == f"{bound} of the run"
+
     async def _close_books(self, verdict: Verdict) -> None:
         await self.transport.close()
         await self.ledger.finish(
@@ -81,7 +101,7 @@ class Closing:
                 run_id=self.run_id,
                 finished=time.time(),
                 exit_code=verdict.code,
-                complete=self.table.ended and self.engine.stopping is None and self.engine.budget is None,
+                complete=self._complete(),
                 totals=self.tally.total,
                 whole=self.table.whole,
             )

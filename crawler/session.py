@@ -177,6 +177,7 @@ class Session:
             report=self._options.report,
             bug=self._bug,
             budget=self._budget,
+            run_budget=self._manifest.budget,
             table=self._table,
             engine=self._engine,
             transport=self._transport,

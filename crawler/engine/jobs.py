@@ -53,6 +53,17 @@ class JobRun:
         return self.ended and self.cut is None and not self.unread and self.counts.tasks > 0
 
     @property
+    def resumable(self) -> bool:
+        """Whether its budget ended it, and not too many failures: those would end it the next time too."""
+        return self.cut is not None and not self.spent.failed_out
+
+    @property
+    def cut_note(self) -> str:
+        """The bound that ended it, and how to go on."""
+        again = "run again" if self.resumable else "run with --retry-failed"
+        return f"limit_reached: {self.cut} of the job; {again} to continue"
+
+    @property
     def news(self) -> bool:
         """Whether it brought anything that was not there before."""
         return bool(self.counts.new or self.counts.changed)
@@ -94,6 +105,11 @@ class JobTable:
     def cut(self) -> str | None:
         """The first budget that ended a job before its time, or ``None``."""
         return next((f"{run.cut} of job {run.job.name}" for run in self if run.cut), None)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a plain run could go on with what a budget left of a job."""
+        return any(run.resumable for run in self)
 
     @property
     def whole(self) -> frozenset[str]:

@@ -234,7 +234,7 @@ class Engine:
     def _close_job(self, run: JobRun) -> None:
         if run.cut is not None:
             self.budget = self.budget or f"{run.cut} of job {run.job.name}"
-            run.notes.append(f"limit_reached: {run.cut} of the job; run again to continue")
+            run.notes.append(run.cut_note)
         self._settler.end_job(run)
         self._start_jobs()
 

@@ -23,6 +23,11 @@ class Spending:
     requests: int = 0
     failures: int = 0
 
+    @property
+    def failed_out(self) -> bool:
+        """Whether more has failed than is borne."""
+        return self.budget.max_failures is not None and self.failures > self.budget.max_failures
+
     def exceeded(self) -> str | None:
         """The bound that has been reached, as it is written in a manifest, or ``None``."""
         budget = self.budget
@@ -30,6 +35,6 @@ class Spending:
             return f"max_bytes ({budget.max_bytes:,})"
         if budget.max_requests is not None and self.requests >= budget.max_requests:
             return f"max_requests ({budget.max_requests:,})"
-        if budget.max_failures is not None and self.failures > budget.max_failures:
+        if self.failed_out:
             return f"max_failures ({budget.max_failures:,})"
         return None

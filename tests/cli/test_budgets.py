@@ -166,3 +166,53 @@ def test_bad_rows_are_borne_up_to_max_failures(
     assert "stopped early by max_failures (9) of job a" in ran.stderr.splitlines()[-1]
     ran = run_crawler("run", manifest(tmp_path, job.format(40)), "-o", "out", "--json")
     assert (ran.returncode, report(ran)["totals"]["failed"], report(ran)["totals"]["new"]) == (4, 40, 3)
+
+
+def test_too_many_failures_of_a_job_and_then_of_the_run_end_the_round_too(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    bad = threaded_server.url("/status/404")
+    path = manifest(
+        tmp_path,
+        f"""
+  - {{name: hook, type: post, url: "{threaded_server.url("/counter/hook")}", json: {{}}}}
+  - {{name: one, type: request, url: "{bad}", needs: hook, max_failures: 0}}
+  - {{name: two, type: request, url: "{bad}", needs: one, when: always}}
+  - {{name: after, type: request, url: "{threaded_server.url("/echo")}", needs: two, when: always}}
+""",
+        head="budget: {max_failures: 1}",
+    )
+    for night in range(1, 3):
+        assert run_crawler("run", path, "-o", "out").returncode == 4
+        assert threaded_server.count("hook") == night
+
+
+@pytest.mark.parametrize("left", [False, True])
+@pytest.mark.parametrize("of_job", [True, False])
+def test_failures_that_come_every_night_keep_no_other_job_from_its_work(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler, of_job: bool, left: bool
+) -> None:
+    """Whether the bound is a job's or the run's, and whether it leaves tasks undone."""
+    server = threaded_server
+    server.set_answer("/bad", b"", status=404)
+    bad = [server.url("/bad"), *(server.url(f"/file/1/{n}") for n in range(40 if left else 0))]
+    path = manifest(
+        tmp_path,
+        f"""
+  - {{name: hook, type: post, url: "{server.url("/counter/hook")}", json: {{}}}}
+  - {{name: bad, type: request, urls: [{", ".join(bad)}], {"max_failures: 0, " if of_job else ""}
+     needs: hook, hosts: {{"*": {{concurrency: 1}}}}}}
+""",
+        head="" if of_job else "budget: {max_failures: 0}",
+    )
+    for night in range(1, 4):
+        ran = run_crawler("run", path, "-o", "out", "--workers", "1")
+        assert ran.returncode == 4
+        assert "stopped early by max_failures (0)" in ran.stderr.splitlines()[-1]
+        assert "continues it" not in ran.stderr
+        assert server.count("hook") == night
+    if left:
+        server.set_answer("/bad", b"")
+        ran = run_crawler("run", path, "-o", "out", "--retry-failed", "--json")
+        assert ran.returncode == 0, ran.stderr
+        assert (report(ran)["totals"]["tasks"], server.count("hook")) == (42, 3)
