@@ -104,6 +104,8 @@ def _made_for_editors(schema: Any) -> Any:
     for key, inside in schema.items():
         if key in ("properties", "definitions"):
             kept[key] = {name: _or_template(name, _made_for_editors(kind)) for name, kind in inside.items()}
+        elif key == "items":
+            kept[key] = _or_template(key, _made_for_editors(inside))
         elif key == "default":
             kept |= {key: inside} if isinstance(inside, str | int | float) else {}
         elif key != "title":
@@ -115,8 +117,12 @@ def _or_template(name: str, kind: dict[str, Any]) -> dict[str, Any]:
     if name == "type" or not _is_fixed(kind):
         return kind
     about = {key: kind.pop(key) for key in _ABOUT if key in kind}
-    return {**about, "anyOf": [kind, _TEMPLATE]}
+    choices = kind["anyOf"] if kind.keys() == {"anyOf"} else [kind]
+    return {**about, "anyOf": [*choices, _TEMPLATE]}
 
 
 def _is_fixed(kind: dict[str, Any]) -> bool:
+    """Whether it is a number, a flag or one of several words, or may be, beside other kinds."""
+    if any(_is_fixed(choice) for choice in kind.get("anyOf", ())):
+        return True
     return "enum" in kind or (isinstance(kind.get("type"), str) and kind["type"] in _NEVER_TEXT)

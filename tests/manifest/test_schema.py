@@ -149,3 +149,28 @@ def test_every_example_loads_and_fits_the_schema(schema: dict[str, Any], path: P
     assert accepts(schema, yaml.plain(yaml.parse(text, path.name)), schema)
     environ = dict.fromkeys(re.findall(r"env\.(\w+)", text.decode()), "https://example.org")
     assert load(path, config=Config(), environ=environ, now=datetime(2024, 1, 1)).jobs
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"type": "download", "urls": ["https://x/"], "segments": "${n}"},
+        {"type": "download", "urls": ["https://x/"], "max_failures": "${n}"},
+        {"type": "download", "urls": ["https://x/"], "expect": {"status": "${n}"}},
+        {"type": "download", "urls": ["https://x/"], "expect": {"status": ["${n}", "2xx"]}},
+        {"type": "download", "urls": ["https://x/"], "hosts": {"x": {"concurrency": "${n}"}}},
+        {"type": "download", "urls": ["https://x/"], "retry": {"statuses": ["${m}"]}},
+        {"type": "crawl", "start": "https://x/", "scope": {"depth": "${n}"}},
+        {"type": "websocket", "url": "wss://x/", "until": {"messages": "${n}"}},
+    ],
+)
+def test_a_template_may_stand_wherever_check_takes_one_for_a_number(
+    job: dict[str, Any], schema: dict[str, Any], tmp_path: Path
+) -> None:
+    written = {"version": 1, "vars": {"n": 4, "m": 503}, "jobs": [{"name": "a", **job}]}
+    if "expect" in job:
+        written["vars"] = {"n": 200}
+    path = tmp_path / "m.yaml"
+    path.write_text(json.dumps(written))
+    load(path, config=Config(), environ={}, now=datetime(2024, 1, 1))
+    assert accepts(schema, written, schema)
