@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import re
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from crawler.store.reader import Reader
 
 T = TypeVar("T")
+
+_LEDGER = re.compile(r"\.(?:sqlite(?:-wal|-shm|-journal)?|lock)$")  # files of the state folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +121,10 @@ async def run_prepared(prepared: Prepared, options: Options, signals: Signals | 
     from crawler.session import Session
 
     if options.report is not None:
+        _refuse_own("--report", options.report, prepared, options)
         _refuse_unwritable("--report", options.report, replaced=True)
     if options.events is not None and options.events != "-":
+        _refuse_own("--events", Path(options.events), prepared, options)
         _refuse_unwritable("--events", Path(options.events), replaced=False)
     if not options.embedded:
         _settle_memory()
@@ -150,6 +155,19 @@ def _settle_memory() -> None:
     """
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+def _refuse_own(flag: str, file: Path, prepared: Prepared, options: Options) -> None:
+    """Raises ``RunRefused`` for a file that the run itself needs, and that would be overwritten."""
+    try:
+        place = file.resolve()
+        read = [options.config, None if options.text is not None else options.manifest]
+        if place in [each.resolve() for each in read if each is not None]:
+            raise RunRefused(f"{flag} {file}: is what this run is told by; expected another file")
+        if place.parent == prepared.config.state_root.resolve() and _LEDGER.search(place.name):
+            raise RunRefused(f"{flag} {file}: is a ledger's; expected another file")
+    except (OSError, RuntimeError):
+        return  # ``_refuse_unwritable`` says why
 
 
 def _refuse_unwritable(flag: str, file: Path, *, replaced: bool) -> None:

@@ -130,3 +130,24 @@ def test_a_ledger_that_may_not_be_seen_is_a_storage_failure(
     monkeypatch.setattr(Path, "exists", refusing)
     with pytest.raises(StorageFailed, match="Permission denied"):
         Reader.open(tmp_path, "a")
+
+
+@pytest.mark.parametrize("flag", ["--report", "--events"])
+def test_what_the_run_itself_needs_is_no_place_for_report_or_events(
+    flag: str, path: Path, tmp_path: Path, threaded_server: Server, run_crawler: RunCrawler
+) -> None:
+    (tmp_path / "c.yaml").write_text("workers: 2\n")
+    assert run_crawler("run", path, "-o", "out").returncode == 0
+    own = [
+        path,
+        tmp_path / "c.yaml",
+        tmp_path / "out/.crawler/test.sqlite",
+        tmp_path / "out/.crawler/test.lock",
+    ]
+    before = [each.read_bytes() for each in own]
+    for each in own:
+        ran = run_crawler("run", path, "-o", "out", "-c", "c.yaml", flag, each)
+        assert ran.returncode == 2, ran.stderr
+        assert "expected another file" in ran.stderr
+    assert [each.read_bytes() for each in own] == before
+    assert len(threaded_server.log) == 1
