@@ -104,7 +104,8 @@ class TextReport:
                 text = _cut(text, max(width - len(start) - len(word) - 2, 12))
             style = _STYLE.get(job.outcome)
             yield f"{start}{self._console.paint(word, style) if style else word}  {text}".rstrip()
-            for note in job.remarks:
+            said = job.interrupted or word.strip() == "stopped"
+            for note in job.notes if said else job.remarks:
                 yield from self._wrapped(self._redactor.line(note), "    ")
 
     def _what_a_job_came_to(self, job: JobTally) -> str:

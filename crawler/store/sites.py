@@ -181,6 +181,8 @@ class Sites:
         for limits, pages in self._rows(_LIMITS, (text(job), self._round(job))):
             for reason, count in page_rows.limits_of(limits):
                 counts[reason] += count * pages
+        if job in self._rounds and (untold := self._rounds[job].untold):
+            counts[MOST_PAGES] += untold
         return counts
 
     def _plant(self, connection: sqlite3.Connection, job: str, seeds: Sequence[Found]) -> None:

@@ -49,7 +49,7 @@ def test_a_stopped_run_counts_what_had_ended_by_then(
     assert totals["tasks"] == totals["new"] == 20
     assert "after 20 tasks" in done.stderr.splitlines()[-1]
     assert json.loads(done.stdout.splitlines()[-1])["jobs"][0]["notes"] == ["stopped before its end"]
-    assert "    stopped before its end" in done.stderr
+    assert " interrupted\n" in done.stderr
     status = json.loads(run_crawler("status", path, "-o", "out", "--json").stdout)
     assert status["runs"][0]["totals"]["tasks"] == 20
 
@@ -92,7 +92,7 @@ def test_a_stopped_run_tells_what_had_begun_from_what_had_not(
     assert [line.split()[-2:] for line in ran.stderr.splitlines() if line.startswith("  later")] == [
         ["not", "started"]
     ]
-    assert "1 task interrupted\n    stopped before its end\n" in ran.stderr
+    assert "stopped    1 task interrupted\n" in ran.stderr
 
 
 def test_retry_failed_does_the_rows_of_a_list_that_could_not_be_fetched(

@@ -43,8 +43,8 @@ async def test_https_goes_through_a_tunnel_that_sees_no_secret(other: Server, tm
         (arrived,) = secure.log
         assert arrived.header("Proxy-Authorization") is None
         assert arrived.header("Authorization") == "Bearer t"
-        await client.fetch(secure.url("/file/10"), headers=(("User-Agent", "acme/1"),))
-        await client.fetch(secure.url("/file/10"))
+        await client.fetch(secure.url("/file/10"), proxy=proxy, headers=(("User-Agent", "acme/1"),))
+        await client.fetch(secure.url("/file/10"), proxy=proxy)
         assert [request.connection for request in secure.log] == [1, 2, 1]
     tunnel, own = other.log
     assert (tunnel.method, tunnel.header("Authorization")) == ("CONNECT", None)
