@@ -10,7 +10,6 @@ from crawler.job_types.crawling.media import Media
 from crawler.job_types.crawling.placing import layout
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import validators
-from crawler.job_types.tools import Site
 from crawler.model import Known
 from crawler.policy.names import akin
 from crawler.request import Pairs
@@ -25,7 +24,7 @@ class Earlier:
     page: Page | None
     files: Files
 
-    async def conditions(self, following: Following, site: Site) -> Pairs:
+    def conditions(self, following: Following) -> Pairs:
         """What makes the server answer 304, where that would leave nothing wanting."""
         known, page, rules = self.task.known, self.page, self.task.rules
         if not rules.conditional or known is None or page is None or page.digest is None:
@@ -39,7 +38,7 @@ class Earlier:
             return ()
         if rules.extract is not None and not (page.extracted or b"").startswith(rules.extract.recipe):
             return ()
-        return validators(known) if await following.recalls(page.links, site) else ()
+        return validators(known)
 
     def holds(self, digest: str) -> bool:
         """Whether the file that the ledger knows was made of a body with this sha256."""

@@ -105,28 +105,23 @@ class Following:
                         followed.found.append(Found(url, mark, use, depth + 1))
         return followed
 
-    async def recalls(self, links: bytes, site: Site) -> bool:
-        """Whether an unchanged document need not be read again to know what it led to.
+    async def recall(self, page: Page, depth: int, site: Site) -> Followed | None:
+        """What a document at ``depth`` led to the last time, as far as it still belongs to the crawl.
 
-        ``links`` are those of its ``Page``: their URLs may have been refused, or forgotten since then. They
+        ``None`` if not all of that is known: its links may have been refused, or forgotten since then. They
         are not needed where ``max_pages`` is reached, for they would be refused now.
         """
-        fresh = [mark for mark in marks(links) if not site.knows(mark)]
-        for start in range(0, len(fresh), _ASKED_AT_ONCE):
-            some = set(fresh[start : start + _ASKED_AT_ONCE])
-            if len(site.found(tuple(some))) < len(some):
-                return site.full(self._rules.max_pages)
-            await asyncio.sleep(0)
-        return True
-
-    def again(self, page: Page, depth: int, site: Site) -> Followed:
-        """What an unchanged document led to the last time, as far as it still belongs to the crawl."""
         followed = Followed(all=marks(page.links), left_out=Counter(dict(page.limits)))
         del followed.left_out[MOST_PAGES]
-        fresh = {mark for mark in followed.all if not site.knows(mark)}
-        known = site.found(tuple(fresh)) if fresh else ()
-        if len(known) < len(fresh):
-            followed.left_out[MOST_PAGES] = len(fresh) - len(known)
+        fresh = [mark for mark in dict.fromkeys(followed.all) if not site.knows(mark)]
+        known: list[Found] = []
+        for start in range(0, len(fresh), _ASKED_AT_ONCE):
+            known += site.found(fresh[start : start + _ASKED_AT_ONCE])
+            await asyncio.sleep(0)
+        if missing := len(fresh) - len(known):
+            if not site.full(self._rules.max_pages):
+                return None
+            followed.left_out[MOST_PAGES] = missing
         for each in known:
             if each.use is Use.SITEMAP:
                 followed.found.append(replace(each, depth=depth + 1, hops=0))

@@ -16,7 +16,7 @@ from crawler.job_types.crawling.listed import MOST_BYTES, listing
 from crawler.job_types.crawling.task import CrawlTask
 from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
-from crawler.job_types.tools import Site, Tools
+from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result
 from crawler.request import Pairs
 
@@ -29,14 +29,20 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     site, found, known = tools.site, task.found, task.known
     assert site is not None
     page = site.earlier(found.fingerprint)
-    request, conditions = task.request, await _conditions(task, page, following, site)
-    if conditions:
+    request, conditions, recalled = task.request, _conditions(task, page, following), None
+    if conditions and page is not None:
+        recalled = await following.recall(page, found.depth, site)
+    if recalled is not None:
         request = structs.replace(request, headers=request.headers + conditions)
     async with tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
-        if response.status == NOT_MODIFIED and conditions and known is not None and page is not None:
-            again = following.again(page, found.depth, site)
-            page = replace(page, key=task.key, limits=again.limits)
-            site.record(page, again.found, most_pages=task.rules.max_pages)
+        if (
+            response.status == NOT_MODIFIED
+            and recalled is not None
+            and known is not None
+            and page is not None
+        ):
+            page = replace(page, key=task.key, limits=recalled.limits)
+            site.record(page, recalled.found, most_pages=task.rules.max_pages)
             return kept(task, known, response)
         if not 200 <= response.status < 300:
             if found.depth == 0 and task.rules.sitemaps and response.status in (404, 410):
@@ -47,21 +53,25 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
         body = await reading.whole_body(response, tools.gauge, MOST_BYTES)
         tools.leave_host()
     listed = await asyncio.to_thread(listing, body, found, following)
-    for reason, count in listed.left_out.items():
-        site.leave_out(reason, count)
     if listed.problems and not listed.urls and found.depth == 0 and not task.rules.sitemaps:
         raise UnexpectedContent(f"no sitemap to be read: {listed.note}", sent=True, answered=True)
     followed = listed.followed
     digest = hashlib.sha256(body).hexdigest()
     links = following.links(followed, found)
-    now = Page(fingerprint=found.fingerprint, key=task.key, url=found.url, digest=digest, links=links)
+    now = Page(
+        fingerprint=found.fingerprint,
+        key=task.key,
+        url=found.url,
+        digest=digest,
+        links=links,
+        limits=tuple(listed.left_out.items()),
+    )
     fresh = [each for each in followed.found if not site.knows(each.fingerprint)]
     site.record(now, fresh, most_pages=task.rules.max_pages)
     outcome = Outcome.NEW
     if page is not None and known is not None:
         outcome = Outcome.UNCHANGED if page.digest == digest else Outcome.CHANGED
-    # What was left out is to be told by the next run, too: it has to see all of it again.
-    headers = response.headers if listed.note is None else {}
+    headers = response.headers
     return Result(
         outcome=outcome,
         status=response.status,
@@ -72,11 +82,9 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     )
 
 
-async def _conditions(task: CrawlTask, page: Page | None, following: Following, site: Site) -> Pairs:
+def _conditions(task: CrawlTask, page: Page | None, following: Following) -> Pairs:
     """What makes the server answer 304, where what the sitemap listed the last time is still known."""
     known = task.known
     if not task.rules.conditional or known is None or page is None or page.current:
         return ()
-    if not following.chosen_alike(page.links, task.found) or not await following.recalls(page.links, site):
-        return ()
-    return validators(known)
+    return validators(known) if following.chosen_alike(page.links, task.found) else ()

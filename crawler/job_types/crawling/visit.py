@@ -50,13 +50,15 @@ class Visit:
         task, most = self._task, self._rules.max_bytes
         if most is not None and self._site.moved >= most:
             return self._left_out("limit_reached: max_bytes")
-        conditions = await self._earlier.conditions(self._following, self._site)
+        conditions, recalled = self._earlier.conditions(self._following), None
+        if conditions and self._page is not None:
+            recalled = await self._following.recall(self._page, task.found.depth, self._site)
         request = task.request
-        if conditions:
+        if recalled is not None:
             request = structs.replace(request, headers=request.headers + conditions)
         async with self._tools.transport.open(request, slot=task.slot, hop=task.hop) as response:
-            if response.status == NOT_MODIFIED and conditions:
-                return await self._unchanged(response)
+            if response.status == NOT_MODIFIED and recalled is not None:
+                return await self._unchanged(response, recalled)
             if response.status in REDIRECTS and response.headers.get("Location"):
                 return await self._moved(response)
             if not 200 <= response.status < 300:
@@ -74,12 +76,11 @@ class Visit:
         self._site.leave_out(why)
         return Result(outcome=Outcome.SKIPPED, status=status, note=why)
 
-    async def _unchanged(self, response: Response) -> Result:
+    async def _unchanged(self, response: Response, followed: Followed) -> Result:
         """The page is as it was, and so is what it led to."""
         task, page = self._task, self._page
         assert page is not None
         assert task.known is not None
-        followed = self._following.again(page, task.found.depth, self._site)
         self._add_sitemaps(followed)
         archived = await archive_exchange(task, self._tools, response, None, page.archived, self._began)
         page = replace(page, key=task.key, archived=archived or page.archived, limits=followed.limits)
