@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from msgspec import Struct
+
 MOST_PAGES = "limit_reached: max_pages"
 """Why a link was left out, as the job's end tells it."""
 
@@ -24,8 +26,7 @@ class Use(IntEnum):
     SITEMAP = 2  # lists URLs; fetched and not kept
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """One URL of a crawl. ``url`` is canonical and ``fingerprint`` is of it."""
 
     url: str
@@ -44,8 +45,7 @@ class Queued:
     secret: str | None = field(default=None, repr=False)  # its URL, where ``found`` hides a secret in it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(Struct, frozen=True, kw_only=True):
     """What is remembered of one crawled URL, beside what every task leaves in the ledger."""
 
     fingerprint: int

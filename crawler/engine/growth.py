@@ -6,10 +6,14 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from crawler.crawled import Found, Page, Queued, Use
 from crawler.engine.naming import Names
+from crawler.engine.page_ahead import PageAhead
 from crawler.errors import TaskError
 from crawler.job_types import base
 from crawler.job_types.base import Misfit
@@ -58,6 +62,8 @@ class JobSite:
         self._archive: asyncio.Future[Archive] | None = None
         self.moved = ledger.sites.moved(job)
         self._remembers = ledger.sites.remembers(job)
+        sites = ledger.sites
+        self._ahead = PageAhead(partial(sites.page, job), partial(sites.small_pages, job))
         self._seen = Fingerprints()  # spares the ledger what it was given in this run already
 
     def page(self, fingerprint: int) -> Page | None:
@@ -66,7 +72,12 @@ class JobSite:
 
     def earlier(self, fingerprint: int) -> Page | None:
         """What is remembered of a URL from earlier rounds or runs; not asked for where there were none."""
-        return self.page(fingerprint) if self._remembers else None
+        return self._ahead.page(fingerprint) if self._remembers else None
+
+    def expect(self, queued: Iterable[Queued]) -> None:
+        """These URLs will be come to next."""
+        if self._remembers:
+            self._ahead.expect(each.found.fingerprint for each in queued)
 
     def knows(self, fingerprint: int) -> bool:
         """Whether the URL was recorded in this run already."""
@@ -91,7 +102,7 @@ class JobSite:
         if len(kept) < len(fresh):  # the server has sent a secret back to us; it must not be stored
             self.left_out["holds a secret of the manifest"] += len(fresh) - len(kept)
         if page is not None and page.moved_to is not None:
-            page = replace(page, moved_to=self.shown(page.moved_to))
+            page = structs.replace(page, moved_to=self.shown(page.moved_to))
         if page is None and not kept and not refused:
             return
         self.uncommitted += 1
@@ -182,8 +193,17 @@ class JobSite:
 class Growth:
     """The tasks of a growing job. Goes on after ``StopIteration``, once more was found."""
 
-    def __init__(self, growth: base.Growth, job: str, ledger: Ledger, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        growth: base.Growth,
+        job: str,
+        ledger: Ledger,
+        redact: Callable[[str], str],
+        expect: Callable[[Iterable[Queued]], None],
+    ) -> None:
+        """``expect`` is told what comes next."""
         self._growth = growth
+        self._expect = expect
         self._job = job
         self._ledger = ledger
         self._redact = redact
@@ -201,7 +221,7 @@ class Growth:
                 continue
             if (shown := self._redact(seed.url)) != seed.url:
                 self._secret[seed.fingerprint] = seed.url
-                seed = replace(seed, url=shown)
+                seed = structs.replace(seed, url=shown)
             seeds.append(seed)
         self._ledger.sites.plant(self._job, seeds)
         return misfits
@@ -215,6 +235,7 @@ class Growth:
             if not self._read:
                 raise StopIteration
             self._after = self._read[-1].place
+            self._expect(self._read)
         queued = self._read.popleft()
         if (url := self._secret.get(queued.found.fingerprint)) is not None:
             queued = replace(queued, secret=url)

@@ -156,7 +156,7 @@ class Intake:
                 bench.open_archive,
             )
             run.whole_before = False  # what a page that failed leads to was never come to
-            growth = Growth(job_type.begin(job), job.name, bench.ledger, bench.redact)
+            growth = Growth(job_type.begin(job), job.name, bench.ledger, bench.redact, run.site.expect)
             for misfit in growth.plant():
                 self._take_in(run, [misfit])
             run.source = growth

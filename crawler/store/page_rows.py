@@ -20,6 +20,21 @@ SELECT fingerprint, key, url, digest, media, target, moved_to, links, extracted,
     limits, round
 FROM page WHERE job = ?
 """
+_SMALL = 8192  # bytes of links and extracted fields
+
+
+def small(count: int) -> str:
+    """The question for so many pages of a job, without those that take much memory."""
+    return f"{REMEMBERED} {_among(count)} AND length(links) + coalesce(length(extracted), 0) <= {_SMALL}"
+
+
+def there(count: int) -> str:
+    """The question which of so many pages of a job there are."""
+    return f"SELECT fingerprint FROM page WHERE job = ? {_among(count)}"
+
+
+def _among(count: int) -> str:
+    return f"AND fingerprint IN ({', '.join('?' * count)})"
 
 
 def row(job: str, page: Page, number: int, limits: Sequence[tuple[str, int]]) -> tuple[object, ...]:

@@ -119,6 +119,16 @@ class Sites:
         rows = self._rows(f"{page_rows.REMEMBERED} AND fingerprint = ?", (text(job), fingerprint))
         return page_rows.page_of(rows[0], self._round(job)) if rows else None
 
+    def small_pages(self, job: str, fingerprints: Sequence[int]) -> dict[int, Page | None]:
+        """What is remembered of each URL, ``None`` if nothing; pages of very many links are left out."""
+        number = self._round(job)
+        rows = self._rows(page_rows.small(len(fingerprints)), (text(job), *fingerprints))
+        pages: dict[int, Page | None] = {row[0]: page_rows.page_of(row, number) for row in rows}
+        if missing := [each for each in fingerprints if each not in pages]:
+            large = self._rows(page_rows.there(len(missing)), (text(job), *missing))
+            pages.update(dict.fromkeys(set(missing).difference(each for (each,) in large)))
+        return pages
+
     def named(self, job: str, folded: str, fingerprint: int) -> bool:
         """Whether a file with this folded target belongs to another URL than that of ``fingerprint``."""
         [(found,)] = self._rows(_NAMED, (text(job), page_rows.name(folded), fingerprint))

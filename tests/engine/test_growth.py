@@ -72,7 +72,7 @@ class Grown:
             await self.grown.wait()
 
     def growth(self, *paths: str) -> Growth:
-        return Growth(Seeded(*paths), "j", self.ledger, self.redact)
+        return Growth(Seeded(*paths), "j", self.ledger, self.redact, self.site.expect)
 
 
 @asynccontextmanager

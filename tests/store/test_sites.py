@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from crawler.crawled import MOST_PAGES, Found, Page, Use
 from crawler.model import Outcome, Saved
@@ -28,7 +28,7 @@ def found(path: str, use: Use = Use.PAGE, depth: int = 1, hops: int = 0) -> Foun
 
 def page(path: str, **more: object) -> Page:
     each = found(path)
-    return replace(Page(fingerprint=each.fingerprint, key=each.url, url=each.url), **more)  # type: ignore[arg-type]
+    return replace(Page(fingerprint=each.fingerprint, key=each.url, url=each.url), **more)
 
 
 async def recorded(
@@ -211,3 +211,14 @@ def test_places_have_no_gap_and_no_url_has_two(
         await ledger.close()
 
     asyncio.run(crawl())
+
+
+async def test_many_pages_are_told_at_once_without_those_of_very_many_links(tmp_path: Path) -> None:
+    async with run(tmp_path) as ledger:
+        ledger.sites.plant("job", [found("/")])
+        await recorded(ledger, page("/", links=b"12345678"))
+        await recorded(ledger, page("/large", links=bytes(80_000)))
+        marks = [found(path).fingerprint for path in ("/", "/large", "/never")]
+        one, _, never = marks
+        assert ledger.sites.small_pages("job", marks) == {one: ledger.sites.page("job", one), never: None}
+        assert ledger.sites.small_pages("other", marks[:1]) == {one: None}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from msgspec import structs
 
 from crawler.crawled import NEVER_CONVERTED, OUTDATED, SOMEHOW, Page
 from crawler.errors import TargetExists
@@ -91,7 +93,7 @@ class Converter:
             if page.digest is None or (saved := saved_of(known)) is None:
                 return None
             # The last run rewrote it and was ended before it could say so.
-            page = replace(page, converted=SOMEHOW)
+            page = structs.replace(page, converted=SOMEHOW)
             self._site.converted(page, saved, SOMEHOW)
         return None if page.converted == leads else _Work(page, known, target, leads)
 

@@ -6,8 +6,10 @@ import asyncio
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import structs
 
 from crawler.crawled import MOST_PAGES, Found, Page, Use
 from crawler.job_types.crawling.documents import PAGE, REQUISITE, Reader
@@ -53,6 +55,7 @@ class Following:
         self._queries = QueryCounts(rules.scope.max_queries)
         self._known: dict[str, tuple[str, int] | None] = {}
         self._taken: dict[str, int] = {}  # links that the crawl has already, with their fingerprints
+        self._sure: set[int] = set()  # fingerprints of URLs that were recorded in this run
         self._outside: set[tuple[str, int]] = set()  # links, and kinds, that no page leads on by
 
     def begin_at(self, seeds: Sequence[str]) -> None:
@@ -111,9 +114,12 @@ class Following:
         ``None`` if not all of that is known: its links may have been refused, or forgotten since then. They
         are not needed where ``max_pages`` is reached, for they would be refused now.
         """
-        followed = Followed(all=marks(page.links), left_out=Counter(dict(page.limits)))
+        followed, sure = Followed(all=marks(page.links), left_out=Counter(dict(page.limits))), self._sure
         del followed.left_out[MOST_PAGES]
-        fresh = [mark for mark in dict.fromkeys(followed.all) if not site.knows(mark)]
+        fresh = [mark for mark in dict.fromkeys(followed.all) if mark not in sure and not site.knows(mark)]
+        if len(sure) < _REMEMBERED:
+            sure.update(followed.all)
+            sure.difference_update(fresh)
         known: list[Found] = []
         for start in range(0, len(fresh), _ASKED_AT_ONCE):
             known += site.found(fresh[start : start + _ASKED_AT_ONCE])
@@ -124,7 +130,7 @@ class Following:
             followed.left_out[MOST_PAGES] = missing
         for each in known:
             if each.use is Use.SITEMAP:
-                followed.found.append(replace(each, depth=depth + 1, hops=0))
+                followed.found.append(structs.replace(each, depth=depth + 1, hops=0))
                 continue
             as_page = self.scope.decide(each.url, depth + 1).allowed
             if as_page or (each.use is Use.REQUISITE and self._rules.requisites):

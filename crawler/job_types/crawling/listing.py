@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -41,7 +40,7 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
             and known is not None
             and page is not None
         ):
-            page = replace(page, key=task.key, limits=recalled.limits)
+            page = structs.replace(page, key=task.key, limits=recalled.limits)
             site.record(page, recalled.found, most_pages=task.rules.max_pages)
             return kept(task, known, response)
         if not 200 <= response.status < 300:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from msgspec import structs
 
@@ -83,7 +82,7 @@ class Visit:
         assert task.known is not None
         self._add_sitemaps(followed)
         archived = await archive_exchange(task, self._tools, response, None, page.archived, self._began)
-        page = replace(page, key=task.key, archived=archived or page.archived, limits=followed.limits)
+        page = structs.replace(page, key=task.key, archived=archived or page.archived, limits=followed.limits)
         self._record(page, followed)
         return kept(task, task.known, response)
 
@@ -145,12 +144,12 @@ class Visit:
             standing = file.standing(same, files) if file is not None else None
             page = self._told(content, media, document, followed, archived)
             if standing is not None and self._page is not None:
-                page = replace(page, converted=self._page.converted)
+                page = structs.replace(page, converted=self._page.converted)
             if document.problems:  # it is not kept, and neither is what an earlier run kept taken away
                 before = self._page.target if self._page is not None else None
-                self._record(replace(page, target=before, digest=None, extracted=None), followed)
+                self._record(structs.replace(page, target=before, digest=None, extracted=None), followed)
                 raise UnexpectedContent("; ".join(document.problems[:5]), sent=True, answered=True)
-            self._record(replace(page, target=file.target if file is not None else None), followed)
+            self._record(structs.replace(page, target=file.target if file is not None else None), followed)
             if file is None:
                 return self._result(response, content)
             finishing, file = file, None  # ``finish`` gives it up, whatever happens
