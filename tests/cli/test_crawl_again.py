@@ -252,7 +252,7 @@ def test_links_that_a_bound_refused_are_followed_once_there_is_room(
     assert len(later.paths) == 6
 
 
-@pytest.mark.parametrize("scope", ["depth: 1", "max_pages: 3", "max_repeats: 2", "max_queries: 1"])
+@pytest.mark.parametrize("scope", ["depth: 1", "max_pages: 3", "max_queries: 1"])
 def test_what_a_bound_left_out_is_told_of_an_unchanged_site_and_of_a_round_that_goes_on(
     scope: str, site: Site, web: Arrivals, crawls: Crawls
 ) -> None:

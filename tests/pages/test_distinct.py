@@ -55,7 +55,7 @@ def test_a_page_says_the_same_both_ways(pieces: list[str]) -> None:
     found = distinct(text)
     one_by_one = [(name, text[start:end]) for name, start, end in tags(text)]
     assert found is None or said(found) == said(one_by_one)
-    assert found is not None or ("<script>" in text and "<!--" in text)
+    assert found is not None or ("<script" in text.lower() and "<!--" in text)
 
 
 def test_plain_anchors_to_one_page_are_told_once() -> None:
