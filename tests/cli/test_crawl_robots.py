@@ -174,8 +174,7 @@ def test_crawl_delay_slows_the_crawl_down(
     assert min(web.gaps()[1:]) >= least
 
 
-@pytest.mark.parametrize("hosts", ["", EAGER])
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(("hosts", "how"), [("", signal.SIGKILL), (EAGER, signal.SIGTERM)])
 def test_crawl_delay_holds_from_one_run_to_the_next(
     hosts: str, how: signal.Signals, site: Site, web: Arrivals, crawls: Crawls
 ) -> None:

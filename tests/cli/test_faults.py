@@ -124,7 +124,7 @@ def test_a_time_far_away_harms_neither_this_run_nor_the_next(
   - {{name: c, type: crawl, start: "{url}", robots: false, to: "c/${{name}}", convert_links: true}}
   - {{name: r, type: request, url: "{url}", save: r}}
 """
-    path = manifest(tmp_path, jobs)
+    path = manifest(tmp_path, jobs, head="hosts: {'*': {delay: 0}}")
     for outcomes in ({"new"}, {"unchanged", "new"}):
         done = run_crawler("run", path, "-o", "out", "--events", "events.jsonl")
         assert done.returncode == 0, done.stderr
