@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from crawler.crawled import Page
 
-_AT_ONCE = 64  # one question for so many takes a tenth of the time that one for each takes
+_AT_ONCE = 64
+_MOST_EXPECTED = 2000  # those that a continued round has done are never come to: they must not pile up
 _MOST_HELD = 256  # pages that were read and not come to yet; 8 KiB each at most
 
 
@@ -26,6 +27,13 @@ class PageAhead:
     def expect(self, fingerprints: Iterable[int]) -> None:
         """These URLs will be come to, about in this order."""
         self._coming.update(dict.fromkeys(fingerprints))
+        for oldest in _first(self._coming, len(self._coming) - _MOST_EXPECTED):
+            del self._coming[oldest]
+
+    @property
+    def expected(self) -> int:
+        """How many are to come, as far as it is remembered."""
+        return len(self._coming)
 
     def page(self, fingerprint: int) -> Page | None:
         """What is remembered of the URL; asked for anew if it is come to again."""
@@ -47,5 +55,5 @@ class PageAhead:
 
 
 def _first(of: Mapping[int, object], count: int) -> list[int]:
-    """The first keys, as many as that."""
+    """The first keys, as many as that; none for a number below zero."""
     return [key for key, _ in zip(of, range(count), strict=False)]

@@ -43,6 +43,16 @@ def test_each_page_is_what_the_ledger_says_in_whatever_order_they_come(marks: li
         assert ahead.page(mark) == (page(mark) if mark in THERE else None)
 
 
+def test_what_is_expected_and_never_come_to_does_not_pile_up() -> None:
+    ledger = Ledger()
+    ahead = PageAhead(ledger.one, ledger.some)
+    for start in range(0, 100_000, 500):
+        ahead.expect(range(start, start + 500))
+    assert ahead.expected == 2000
+    assert ahead.page(7) == page(7)  # long forgotten, and asked for by itself
+    assert ledger.asked == [1]
+
+
 def test_many_are_asked_for_at_once_and_one_that_comes_again_is_asked_for_anew() -> None:
     ledger = Ledger()
     ahead = PageAhead(ledger.one, ledger.some)

@@ -17,6 +17,7 @@ from crawler.job_types.crawling.validators import NOT_MODIFIED, validators
 from crawler.job_types.saving import kept
 from crawler.job_types.tools import Tools
 from crawler.model import Outcome, Result
+from crawler.net.transport import Response
 from crawler.request import Pairs
 
 
@@ -51,6 +52,15 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
         reading.refuse_part(response)
         body = await reading.whole_body(response, tools.gauge, MOST_BYTES)
         tools.leave_host()
+    return await _read(body, response, task, tools, following, page)
+
+
+async def _read(
+    body: bytes, response: Response, task: CrawlTask, tools: Tools, following: Following, page: Page | None
+) -> Result:
+    """Find what the body lists, and write it down; ``page`` is what earlier runs left of it."""
+    site, found = tools.site, task.found
+    assert site is not None
     listed = await asyncio.to_thread(listing, body, found, following)
     if listed.problems and not listed.urls and found.depth == 0 and not task.rules.sitemaps:
         raise UnexpectedContent(f"no sitemap to be read: {listed.note}", sent=True, answered=True)
@@ -68,15 +78,14 @@ async def read_listing(task: CrawlTask, tools: Tools, following: Following) -> R
     fresh = [each for each in followed.found if not site.knows(each.fingerprint)]
     site.record(now, fresh, most_pages=task.rules.max_pages)
     outcome = Outcome.NEW
-    if page is not None and known is not None:
+    if page is not None and task.known is not None:
         outcome = Outcome.UNCHANGED if page.digest == digest else Outcome.CHANGED
-    headers = response.headers
     return Result(
         outcome=outcome,
         status=response.status,
         bytes=len(body),
-        etag=headers.get("ETag"),
-        last_modified=headers.get("Last-Modified"),
+        etag=response.headers.get("ETag"),
+        last_modified=response.headers.get("Last-Modified"),
         note=listed.note,
     )
 
