@@ -7,10 +7,9 @@ Rooms that import aiohttp, SQLite or tqdm are imported when a run begins, so tha
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import re
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from crawler.config import Config, load_config
+from crawler.engine.own_process import loop_factory, settle_memory
 from crawler.errors import CrawlerError, ProgramBroken, RunRefused
 from crawler.manifest.load import load, parse
 from crawler.manifest.manifest import Manifest
@@ -127,7 +127,7 @@ async def run_prepared(prepared: Prepared, options: Options, signals: Signals | 
         _refuse_own("--events", Path(options.events), prepared, options)
         _refuse_unwritable("--events", Path(options.events), replaced=False)
     if not options.embedded:
-        _settle_memory()
+        settle_memory()
     with _no_bug_untold(prepared.manifest.secrets):
         async with Session(prepared.config, prepared.manifest, options) as session:
             loop = asyncio.get_running_loop()
@@ -145,16 +145,6 @@ def _spare_reading_certificates() -> None:
     from crawler.net.sparing import import_aiohttp
 
     import_aiohttp()
-
-
-def _settle_memory() -> None:
-    """Spare the collector what start-up made; only in a process of our own.
-
-    Tasks come and go without cycles: rare collections are enough, and frequent ones take a tenth of the CPU
-    of a run of small files (benchmarks/).
-    """
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _refuse_own(flag: str, file: Path, prepared: Prepared, options: Options) -> None:
@@ -209,13 +199,5 @@ def _refuse_running_loop() -> None:
 
 
 def _on_a_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop where it exists: less CPU a request, the same for large bodies (benchmarks/)."""
-    factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    try:
-        import uvloop
-    except ImportError:
-        pass  # not built for this platform
-    else:
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(work)

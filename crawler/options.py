@@ -24,6 +24,7 @@ class Choices(TypedDict, total=False):
     force: bool
     deadline: float | None
     workers: int | None
+    processes: int | Literal["auto"] | None
     report: AnyPath | None
     events: AnyPath | None
     progress: Literal["auto", "bar", "plain", "none"]
@@ -50,6 +51,7 @@ class Options:
     force: bool = False
     deadline: float | None = None
     workers: int | None = None
+    processes: int | str | None = None
     report: Path | None = None
     events: str | None = None
     progress: str | None = None
@@ -69,6 +71,7 @@ class Options:
             "output": None if self.output is None else str(self.output),
             "state": None if self.state is None else str(self.state),
             "workers": self.workers,
+            "processes": self.processes,
             "progress": "none" if self.quiet else self.progress,
         }
         return {key: value for key, value in given.items() if value is not None}
@@ -90,6 +93,7 @@ def chosen(
     force: bool = False,
     deadline: float | None = None,
     workers: int | None = None,
+    processes: int | str | None = None,
     json_bytes: JsonBytes | None = None,
 ) -> Options:
     """The arguments of ``crawler.run`` as ``Options``. Raises TypeError for a name it does not know."""
@@ -106,6 +110,7 @@ def chosen(
         force=force,
         deadline=deadline,
         workers=workers,
+        processes=processes,
         report=_path(report),
         events=None if events is None else os.fspath(events),
         progress=progress,

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import msgspec
 
+from crawler import children
 from crawler.archives import Archives
 from crawler.closing import Closing
 from crawler.config import Config
@@ -62,12 +63,14 @@ class Session:
         async with AsyncExitStack() as stack:
             self._ledger = Ledger.open(config.state_root, self._manifest.name, durability=config.durability)
             stack.push_async_callback(self._ledger.close)
+            self._journal = Intents(self._ledger, self._redactor.text)
             self._files = OutputRoot(
                 config.output_root,
                 durability=config.durability,
                 chunk_size=config.chunk_size,
-                journal=Intents(self._ledger, self._redactor.text),
+                journal=self._journal,
                 min_free_disk=config.min_free_disk,
+                alone=not children.wanted(config),
             )
             stack.callback(self._files.close)
             self._listeners = Listeners(options, config, self._redactor)
@@ -78,8 +81,11 @@ class Session:
                 workers=config.workers,
                 total=config.connections.total,
             )
+            self._transport_settings = TransportSettings.of(
+                config, connections=self._shares.connections, dns_threads=self._shares.dns_threads
+            )
             self._transport = AiohttpTransport(
-                self._transport_settings(), options.json_bytes or msgspec.json.encode
+                self._transport_settings, options.json_bytes or msgspec.json.encode
             )
             stack.push_async_callback(self._transport.close)
             self._files.on_shortage(self._transport.close_idle)
@@ -121,10 +127,9 @@ class Session:
             )
         )
         if info.continues:
-            message = "an earlier run was broken off; this one continues it"
-            self._listeners.emit(Warned(time=started, message=message))
+            self._warn("an earlier run was broken off; this one continues it")
         if self._shares.lowered:
-            self._listeners.emit(Warned(time=started, message=self._shares.warning))
+            self._warn(self._shares.warning)
         tally, console = self._listeners.tally, self._listeners.console
         shown = progress.choose(
             self._config.progress, tally, self._gauges, console, self._redactor, total=self._total
@@ -135,6 +140,9 @@ class Session:
         finally:
             shown.close()
         return await self._closing().finish(signal_received())
+
+    def _warn(self, message: str) -> None:
+        self._listeners.emit(Warned(time=time.time(), message=message))
 
     def _asked(self) -> Asked:
         if self._options.retry_failed:
@@ -188,23 +196,10 @@ class Session:
             redactor=self._redactor,
         )
 
-    def _transport_settings(self) -> TransportSettings:
-        config = self._config
-        return TransportSettings(
-            keepalive=config.connections.keepalive,
-            dns_cache=config.connections.dns_cache,
-            dns=config.connections.dns,
-            dns_threads=self._shares.dns_threads,
-            connections=self._shares.connections,
-            tls_ca=config.tls.ca,
-            tls_client_cert=config.tls.client_cert,
-            tls_client_key=config.tls.client_key,
-            allow_private=config.allow_private,
-        )
-
     def _bench(self, intent: Intent, info: RunInfo) -> Bench:
         emit, manifest = self._listeners.emit, self._manifest.name
         archives = Archives(self._config, manifest, self._run_id, self._redactor, emit)
+        hosts = self._manifest.host_rules(self._config.connections.per_host)
         return Bench(
             run_id=self._run_id,
             types=JOB_TYPES,
@@ -220,7 +215,7 @@ class Session:
             emit=emit,
             redact=self._redactor.text,
             conceals=self._redactor.holds,
-            hosts=self._manifest.host_rules(self._config.connections.per_host),
+            hosts=hosts,
             monotonic=asyncio.get_running_loop().time,
             wall=time.time,
             random=random.random,
@@ -233,4 +228,16 @@ class Session:
             open_archive=archives.open,
             tells_each=self._options.events is not None,
             idle=info.idle,
+            processes=children.processes(
+                self._config,
+                self._transport_settings,
+                workers=self._shares.workers,
+                files=self._files,
+                transport=self._transport,
+                ledger=self._ledger,
+                journal=self._journal,
+                hosts=hosts,
+                own_json=self._options.json_bytes is not None,
+                warn=self._warn,
+            ),
         )

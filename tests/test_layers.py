@@ -21,6 +21,7 @@ LEVELS = {
     "app": 12,
     "session": 11,
     "archives": 10,
+    "children": 10,
     "closing": 10,
     "listeners": 10,
     "options": 9,

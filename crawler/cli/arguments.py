@@ -47,6 +47,21 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
+class Processes(click.ParamType[int | str]):
+    """A number, or ``auto``."""
+
+    name = "N|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """The number as an int."""
+        if value == "auto":
+            return "auto"
+        number = int(value) if str(value).isascii() and str(value).isdigit() else 0
+        if not 1 <= number <= 256:
+            self.fail(f"expected auto or a number from 1 to 256, found {value!r}", param, ctx)
+        return number
+
+
 manifest = click.argument("manifest", type=click.Path(path_type=Path, allow_dash=True))
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 

@@ -20,6 +20,9 @@ _FLAGS = (
     click.option("--dry-run", is_flag=True, help="Show what would be done, like `crawler plan`."),
     click.option("--deadline", type=arguments.Duration(), help="Stop, resumable, after this time (exit 7)."),
     click.option("--workers", type=click.IntRange(min=1), help="Tasks under way at once."),
+    click.option(
+        "--processes", type=arguments.Processes(), help="Processes to work in; auto is one for each core."
+    ),
     click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the JSON report."),
     click.option("--events", metavar="FILE|-", help="Write one JSON line for each finished task."),
     click.option("--progress", type=click.Choice(["auto", "bar", "plain", "none"]), help="How to show it."),

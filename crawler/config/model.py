@@ -20,12 +20,6 @@ _SMALLEST_CHUNK = 1 << 10  # bytes; below it a call costs more than what it carr
 _LARGEST_CHUNK = 64 << 20  # bytes; every worker holds one in memory
 
 
-def _single(value: int) -> int:
-    if value != 1:
-        raise ValueError(f"expected 1, found {value}: this version works in a single process")
-    return value
-
-
 def _path(value: str) -> str:
     if not value or "\0" in value:
         raise ValueError(f"expected a path, found {shown(value)}")
@@ -90,8 +84,9 @@ class Config(Spec):
     """One machine's settings. Relative paths start at the working directory."""
 
     workers: int = Field(16, ge=1, le=4096, description="Tasks under way at once, at most 4096.")
-    processes: Annotated[int, AfterValidator(_single)] = Field(
-        1, description="Processes to work in; this version has one.", json_schema_extra={"const": 1}
+    processes: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = Field(
+        1,
+        description="Processes to work in: one keeps the books, the others make transfers; auto: one a core.",
     )
     queue: int = Field(
         1000, ge=1, le=1_000_000, description="Bound of the queue of tasks that are ready to start."

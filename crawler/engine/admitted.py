@@ -26,6 +26,7 @@ from crawler.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from crawler.engine.errands import Errand
+    from crawler.engine.processes.pool import Processes
     from crawler.job_types.crawling.rules import WarcRules
     from crawler.store.warc.archive import Archive
 
@@ -126,4 +127,5 @@ class Bench:
     tells_each: bool = True  # whether somebody wants to hear of every single task
     bandwidth: float | None = None  # bytes a second, of all transfers together
     budget: Budget = field(default_factory=Budget)
+    processes: Processes | None = None  # that make attempts too
     idle: float | None = None  # seconds since an earlier run may have sent something; None: there was none

@@ -23,9 +23,11 @@ class Moved:
     slot: str
 
 
-async def attempt(
-    perform: Callable[[Task, Tools], Awaitable[Any]], task: Task, tools: Tools
-) -> Result | Moved:
+Perform = Callable[[Any, Tools], Awaitable[Any]]
+"""A job type's ``perform``, whoever makes the attempt."""
+
+
+async def attempt(perform: Perform, task: Task, tools: Tools) -> Result | Moved:
     """Perform the task; cancellation is the only thing that gets out."""
     try:
         result = await perform(task, tools)

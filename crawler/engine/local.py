@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from functools import partial
 
 from crawler.engine.admitted import Admitted, Bench
-from crawler.engine.attempt import Moved, attempt
+from crawler.engine.attempts import Attempts
 from crawler.engine.budgets import Budgets
 from crawler.engine.concluding import conclude
+from crawler.engine.cores import cores
 from crawler.engine.holding import Holding
 from crawler.engine.intake import Intake
 from crawler.engine.jobs import JobRun, JobTable
 from crawler.engine.manners import Manners
 from crawler.engine.mirrors import Mirrors
-from crawler.engine.once import Once
 from crawler.engine.retries import Retries
-from crawler.engine.second_core import SecondCore, cores
+from crawler.engine.second_core import SecondCore
 from crawler.engine.settle import Settler
 from crawler.engine.working import Working, end_all
 from crawler.events import RunStopping
-from crawler.job_types.tools import Tools
-from crawler.model import Outcome, Result
+from crawler.model import Outcome
 from crawler.net.traffic import TRAFFIC, Traffic
 
 
@@ -41,7 +39,6 @@ class Engine:
         self._manners = Manners(bench, self._host_given_up)
         self._frontier = frontier = self._manners.frontier
         self._holding = Holding(frontier, bench.monotonic, self._wake_feeder.set)
-        self._once = Once()
         mirrors = Mirrors()
         self._intake = Intake(
             table,
@@ -55,6 +52,15 @@ class Engine:
         self._retries = Retries(bench, frontier, self._intake, self._settler, mirrors, self.fail_storage)
         self._second_core = SecondCore(cores())
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
+        self._attempts = Attempts(
+            bench,
+            self._manners,
+            self._budgets,
+            self._holding,
+            self._settler,
+            self._intake.robots,
+            self._second_core,
+        )
         self.stopping: str | None = None
         self.storage_failed: str | None = None
         self.budget: str | None = None  # the bound that ended the run, or a job, before its time
@@ -62,6 +68,8 @@ class Engine:
 
     async def run(self) -> None:
         """Return when every job has ended, or after ``stop`` when every worker rests."""
+        if self._bench.processes is not None:
+            await self._bench.processes.start()
         self._start_jobs()
         loops = [asyncio.create_task(self._intake.run()), asyncio.create_task(self._feed())]
         workers = [asyncio.create_task(self._work()) for _ in range(self._bench.workers)]
@@ -74,6 +82,8 @@ class Engine:
         finally:
             await end_all([over, *loops, *workers, *self._beside])
             await self._second_core.close()
+            if self._bench.processes is not None:
+                await self._bench.processes.close()
         self._manners.keep()
         await self._table.close_sites()
         await self._settler.rest()
@@ -125,6 +135,8 @@ class Engine:
     async def _work(self) -> None:
         traffic = Traffic()
         TRAFFIC.set(traffic)
+        if self._bench.processes is not None:
+            await self._bench.processes.ready()
         while self.stopping is None:
             admitted = await self._ready.get()
             if not self._begins(admitted):
@@ -133,7 +145,7 @@ class Engine:
             self._working.begin(admitted)
             try:
                 before = traffic.requests
-                ended = await self._attempt(admitted, traffic)
+                ended = await self._attempts.make(admitted, traffic)
                 requests = traffic.requests - before
             except asyncio.CancelledError:
                 if self.stopping is not None:
@@ -166,38 +178,6 @@ class Engine:
         if (why := self._frontier.put_back(admitted)) is not None:
             self._intake.unreached(admitted, why)
         return False
-
-    async def _attempt(self, admitted: Admitted, traffic: Traffic) -> Result | Moved:
-        bench, task = self._bench, admitted.task
-        admitted.began = bench.monotonic()
-        if not admitted.attempts:
-            admitted.started = admitted.began
-        admitted.attempts += 1
-        admitted.on_host = True
-        self._manners.follow(admitted, traffic, self._budgets.meter(admitted))
-        if not task.request.idempotent:
-            await bench.ledger.sending(task.job, task.key, bench.redact(task.url))
-        gauge = bench.gauges.open(task.target or task.url)
-        tools = Tools(
-            transport=bench.transport,
-            files=bench.files,
-            gauge=gauge,
-            checkpoint=partial(self._settler.checkpoint, task),
-            chunk_size=bench.chunk_size,
-            leave_host=partial(self._holding.leave, admitted),
-            borrow=partial(self._holding.borrow, admitted),
-            give_back=partial(self._holding.give_back, admitted),
-            once=self._once.get,
-            site=admitted.run.site,
-            sitemaps=self._intake.robots.sitemaps,
-            aside=self._second_core,
-        )
-        errand = admitted.errand
-        perform = errand.perform if errand is not None else bench.types[admitted.run.job.type].perform
-        try:
-            return await attempt(perform, task, tools)
-        finally:
-            gauge.close()
 
     def _host_given_up(self, key: str, why: str) -> None:
         """Fail what waits for a dead host, a few at a time."""

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
-from crawler.engine.second_core_child import FRAME
+from crawler.engine.frames import FRAME, Frames
 
 # The child is started when there is so much to do: the first piece of work may be the only one.
 WORTH_IT = 2
@@ -92,7 +91,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._size = 0  # of all that waits, in bytes
         self._taught: dict[int, tuple[int, Callable[..., Any]]] = {}  # by id; held, so that it stays the same
         self._number = 0
-        self._answers = bytearray()
+        self._answers = Frames()
         self._gone = asyncio.Event()
 
     def on(self, transport: asyncio.SubprocessTransport) -> _Child:
@@ -125,16 +124,8 @@ class _Child(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Give out the answers that are whole."""
-        answers, position = self._answers, 0
-        answers += data
-        while len(answers) - position >= FRAME.size:
-            number, size = FRAME.unpack_from(answers, position)
-            end = position + FRAME.size + size
-            if len(answers) < end:
-                break
-            self._answer(number, bytes(memoryview(answers)[position + FRAME.size : end]))
-            position = end
-        del answers[:position]
+        for number, answer in self._answers.feed(data):
+            self._answer(number, answer)
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """It has ended, or is about to."""
@@ -171,10 +162,3 @@ class _Child(asyncio.SubprocessProtocol):
             if not waiter.done():
                 waiter.set_exception(ChildLost())
         self._waiting.clear()
-
-
-def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -6,13 +6,12 @@ import contextlib
 import os
 import pickle
 import signal
-import struct
 import sys
 import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-FRAME = struct.Struct("<QQ")  # the number of what is asked, and the bytes that follow; 0 says "ready"
+from crawler.engine.frames import FRAME
 
 
 def main() -> None:
@@ -27,7 +26,7 @@ def main() -> None:
 
 
 def _serve(asked: IO[bytes], answers: IO[bytes]) -> None:
-    _send(answers, 0, b"")
+    _send(answers, 0, b"")  # ready
     learnt: dict[int, Callable[..., Any]] = {}
     while len(head := asked.read(FRAME.size)) == FRAME.size:
         number, size = FRAME.unpack(head)

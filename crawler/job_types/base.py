@@ -124,6 +124,17 @@ class Keeping(JobType, Protocol):
 
 
 @runtime_checkable
+class Portable(JobType, Protocol):
+    """A job type whose attempts may be made in another process.
+
+    All that such an attempt is lent there is transport, files, progress, checkpoints and its host.
+    """
+
+    def portable(self, task: Any) -> bool:
+        """Whether that is enough for this task."""
+
+
+@runtime_checkable
 class Growing(JobType, Protocol):
     """A job type whose tasks lead to more tasks: they are found, remembered, and come back one by one.
 

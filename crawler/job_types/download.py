@@ -147,6 +147,10 @@ class Download:
         """With ``refresh: never`` the file that we have is good, unless today's rules would not take it."""
         return task.rules.refresh == "never" and still_fits(task, known) and files.is_intact(known)
 
+    def portable(self, task: DownloadTask) -> bool:
+        """Not where it may have several requests at once, or where tasks share a list of checksums."""
+        return task.rules.segments == 1 and task.sums is None
+
     async def perform(self, task: DownloadTask, tools: Tools) -> Result:
         """Fetch the file, or find that the one we have is still good."""
         if task.known is not None and self.already(task, task.known, tools.files):

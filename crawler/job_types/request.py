@@ -97,6 +97,10 @@ class RequestJob:
         """The rows may be a file that an earlier job makes."""
         return rows_to_come(job, job.spec.rows)
 
+    def portable(self, task: RequestTask) -> bool:
+        """One request and its answer can be made anywhere."""
+        return True
+
     async def perform(self, task: RequestTask, tools: Tools) -> Result:
         """Send the request and hold its answer against what is expected of it."""
         refuse_foreign(tools.files, task)

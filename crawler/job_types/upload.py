@@ -109,6 +109,10 @@ class Upload:
         """The files to send are those that earlier jobs put there."""
         return bool(job.needs)
 
+    def portable(self, task: UploadTask) -> bool:
+        """One request and its answer can be made anywhere."""
+        return True
+
     async def perform(self, task: UploadTask, tools: Tools) -> Result:
         """Send the file and check the answer. Raises ``SourceChanged`` if the file is another by now."""
         refuse_foreign(tools.files, task)

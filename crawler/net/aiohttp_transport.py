@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from crawler.net.connector import GuardedConnector
 from crawler.net.cookies import HostCookies
@@ -33,7 +34,7 @@ class AiohttpTransport:
         self._loop = asyncio.get_running_loop()
         self._connector = GuardedConnector(settings, tls_context(settings))
         self._watchdog = Watchdog(min(1.0, settings.rate_window / 10, settings.head_limit / 10))
-        cookies = HostCookies()
+        self._cookies = cookies = HostCookies()
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=cookies,
@@ -65,6 +66,14 @@ class AiohttpTransport:
     ) -> OpenSocket:
         """Open a WebSocket; any answer but an acceptance raises ``BadStatus`` or ``ProtocolBroken``."""
         return OpenSocket(self._sender, request, protocols, heartbeat, max_message)
+
+    def on_cookies(self, tell: Callable[[str, tuple[str, ...]], None]) -> None:
+        """Have ``tell`` called with the URL and the Set-Cookie headers of each answer that has some."""
+        self._cookies.on_set = tell
+
+    def take_cookies(self, url: str, headers: tuple[str, ...]) -> None:
+        """Keep cookies that an answer to another process set."""
+        self._cookies.take(headers, URL(url, encoded=True))
 
     def close_idle(self) -> None:
         """Soon close some of the connections that serve no request; may be called from any thread."""

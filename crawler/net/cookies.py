@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http.cookies import Morsel
 
 import aiohttp
@@ -22,9 +22,16 @@ class HostCookies(aiohttp.CookieJar):
 
     def __init__(self) -> None:
         super().__init__(unsafe=True)
+        self.on_set: Callable[[str, tuple[str, ...]], None] | None = None  # told URL and headers of answers
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
-        """Keep what an answer's Set-Cookie headers set; the host's oldest cookies make room."""
+        """Keep what an answer's Set-Cookie headers set, and tell it; the host's oldest cookies make room."""
+        self.take(headers, response_url)
+        if self.on_set is not None:
+            self.on_set(str(response_url), tuple(headers))
+
+    def take(self, headers: Sequence[str], response_url: URL) -> None:
+        """The same for an answer that came to another process."""
         fitting = [_DOMAIN.sub("", header) for header in headers if len(header) <= MOST_BYTES]
         super().update_cookies_from_headers(fitting, response_url)
         own = self._of(response_url.raw_host or "")

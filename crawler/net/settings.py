@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from crawler import __version__
+from crawler.config import Config
 from crawler.net.resolver import Dns
 from crawler.request import Timeouts
 
@@ -33,3 +35,18 @@ class TransportSettings:
     trusted_hosts: frozenset[str] = frozenset()
     rate_window: float = 60.0  # over which min_rate is measured
     head_limit: float = 600.0  # for the head of an answer that is arriving, where silence is limited at all
+
+    @classmethod
+    def of(cls, config: Config, *, connections: int | None, dns_threads: int) -> Self:
+        """What a machine's settings say."""
+        return cls(
+            keepalive=config.connections.keepalive,
+            dns_cache=config.connections.dns_cache,
+            dns=config.connections.dns,
+            dns_threads=dns_threads,
+            connections=connections,
+            tls_ca=config.tls.ca,
+            tls_client_cert=config.tls.client_cert,
+            tls_client_key=config.tls.client_key,
+            allow_private=config.allow_private,
+        )

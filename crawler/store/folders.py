@@ -12,37 +12,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import Struct
-
 from crawler.errors import UnsafePath
-from crawler.policy.names import PART_SUFFIX
 from crawler.store.disk import storage_failed, sync_folder
 from crawler.store.spares import Spares, descriptor_share
+from crawler.store.where import NO_NAMES, Where, where
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_FOLDER = frozenset({errno.ENOTDIR, errno.ELOOP})  # what Linux answers for a file or a link
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 
+_MOST_RELIED_ON = 10_000  # remembered at a time; forgetting one costs one sync more
 _MOST_NAMES = 1024  # remembered a folder; reading as many takes well under a millisecond
 
-_NO_NAMES = frozenset({"", ".", ".."})
-
 T = TypeVar("T")
-
-
-class Where(Struct, frozen=True):
-    """A target taken apart: its folder (POSIX, below the root), its name there and its part file's."""
-
-    root: str
-    target: str
-    folder: str
-    name: str
-    part: str
-
-    @property
-    def shown(self) -> str:
-        """The whole path for messages."""
-        return f"{self.root}/{self.target}"
 
 
 class Held:
@@ -71,12 +53,13 @@ class Folders:
     """Descriptors of recently used folders; usable from several threads.
 
     A folder is kept open while it is held, and the last few after that, bounded by the process's
-    own limit of open files.
+    own limit of open files. ``alone``: a folder that is there already was there before, or is ours.
     """
 
-    def __init__(self, root: Path, *, durable: bool) -> None:
+    def __init__(self, root: Path, *, durable: bool, alone: bool = True) -> None:
         self.root = str(root)
         self._durable = durable
+        self._relied_on: set[str] | None = None if alone else set()  # folders whose entries we made durable
         self._lock = threading.RLock()
         self._open: OrderedDict[str, Held] = OrderedDict()
         self._grown: set[str] = set()
@@ -91,10 +74,7 @@ class Folders:
 
     def where(self, target: str) -> Where:
         """Take a target apart. Raises ``UnsafePath`` for one that could lead out of the root."""
-        if "\0" in target or not _NO_NAMES.isdisjoint(target.split("/")):
-            raise UnsafePath(f"target {target!r} is no plain relative path below the output root")
-        folder, _, name = target.rpartition("/")
-        return Where(self.root, target, folder, name, name + PART_SUFFIX)
+        return where(self.root, target)
 
     def held(self, path: str, *, create: bool = False) -> Held:
         """The folder, held until the end of the ``with`` block that this is for.
@@ -116,7 +96,7 @@ class Folders:
         folder, _, name = target.rpartition("/")
         with self._lock:  # a folder that is open already needs no holding while nobody can close it
             known = self._open.get(folder)
-            if known is not None and name not in _NO_NAMES and "\0" not in name:
+            if known is not None and name not in NO_NAMES and "\0" not in name:
                 return os.stat(name, dir_fd=known.fd, follow_symlinks=False)
         where = self.where(target)
         with self.held(where.folder) as fd:
@@ -205,15 +185,27 @@ class Folders:
 
     def _enter(self, fd: int, name: str, above: str, create: bool) -> int:
         try:
-            return os.open(name, _FOLDER, dir_fd=fd)
+            deeper = os.open(name, _FOLDER, dir_fd=fd)
         except FileNotFoundError:
             if not create:
                 raise
+        else:
+            if create and self._relied_on is not None:
+                self._distrust(f"{above}/{name}", above, self._relied_on)
+            return deeper
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=fd)
         if self._durable:
             self._grown.add(above)
         return os.open(name, _FOLDER, dir_fd=fd)
+
+    def _distrust(self, path: str, above: str, relied_on: set[str]) -> None:
+        """Another process may have made the folder a moment ago, and not have synced it yet."""
+        if self._durable and path not in relied_on:
+            if len(relied_on) >= _MOST_RELIED_ON:
+                relied_on.clear()
+            relied_on.add(path)
+            self._grown.add(above)
 
     def _drop_cached(self) -> None:
         self._drop(0)

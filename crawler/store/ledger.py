@@ -45,7 +45,7 @@ class Ledger:
     def __init__(self, path: Path, lock: Lock, reader: sqlite3.Connection, writer: Writer) -> None:
         """Use ``Ledger.open``."""
         self.path = path
-        self._lock = lock
+        self.lock = lock
         self._reader = reader
         self._writer = writer
         self.rounds = JobRounds()
@@ -237,7 +237,7 @@ class Ledger:
     def _release(self, ended: object) -> None:
         self._claims.close()
         self._reader.close()
-        self._lock.release()
+        self.lock.release()
 
     def _rows(self, query: str, values: Sequence[object]) -> list[Any]:
         try:

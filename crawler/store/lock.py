@@ -30,6 +30,11 @@ class Lock:
             self.release()
             raise storage_failed(error, "locking", str(path)) from error
 
+    @property
+    def descriptor(self) -> int | None:
+        """The open file; a copy of it in another process holds the lock as well."""
+        return self._fd
+
     def release(self) -> None:
         """Let the next run begin. Harmless the second time."""
         fd, self._fd = self._fd, None

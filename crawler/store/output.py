@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -42,12 +43,16 @@ class OutputRoot:
         chunk_size: int,
         journal: Journal | None,
         min_free_disk: int = 0,
+        alone: bool = True,
     ) -> None:
-        """Make the root where it is missing. Raises ``StorageFailed``."""
+        """Make the root where it is missing; ``alone`` says that no other process makes folders meanwhile.
+
+        Raises ``StorageFailed``.
+        """
         self._durable = durability == "full"
         self._min_free = min_free_disk
         self._claimed: set[str] = set()
-        self._folders = Folders(root.absolute(), durable=self._durable)
+        self._folders = Folders(root.absolute(), durable=self._durable, alone=alone)
         self._committer = Committer(self._folders, durable=self._durable, journal=journal)
         self._pool = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="disk")
         self._hasher_pool = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="hash")
@@ -93,11 +98,7 @@ class OutputRoot:
         """
         where = self._folders.where(target)
         self._refuse_full_disk()
-        claim = fold(target)
-        if claim in self._claimed:
-            raise TargetExists(f"another task is writing {where.shown}, or its twin by case or Unicode form")
-        self._claimed.add(claim)
-        release = partial(self._claimed.discard, claim)
+        release = self._claim(target)
         part = Part(
             where, self._shop, self._committer, job=job, key=key, algorithms=algorithms, release=release
         )
@@ -111,6 +112,15 @@ class OutputRoot:
             await part.keep()
             raise
         return part
+
+    @contextmanager
+    def reserved(self, target: str) -> Iterator[None]:
+        """The target is another process's for as long. Raises ``TargetExists`` if a task has it open."""
+        release = self._claim(target)
+        try:
+            yield
+        finally:
+            release()
 
     def is_intact(self, known: Known) -> bool:
         """Whether the file that the ledger knows still has its size and modification time."""
@@ -170,6 +180,15 @@ class OutputRoot:
         self._pool.shutdown()
         self._hasher_pool.shutdown()
         self._folders.close()
+
+    def _claim(self, target: str) -> Callable[[], None]:
+        """Take the target for one writer; what is returned gives it back."""
+        claim = fold(target)
+        if claim in self._claimed:
+            shown = f"{self._folders.root}/{target}"
+            raise TargetExists(f"another task is writing {shown}, or its twin by case or Unicode form")
+        self._claimed.add(claim)
+        return partial(self._claimed.discard, claim)
 
     def _stood(self, target: str) -> os.stat_result | None:
         where = self._folders.where(target)

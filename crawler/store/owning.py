@@ -7,7 +7,7 @@ import os
 import stat
 
 from crawler.errors import TargetExists, UnsafePath
-from crawler.store.folders import Where
+from crawler.store.where import Where
 
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a FIFO that somebody put there must not wait for its other end.

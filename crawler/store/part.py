@@ -8,12 +8,12 @@ from collections.abc import Callable
 from crawler.model import Saved
 from crawler.store.committer import Committer
 from crawler.store.files import NOWHERE, Origin
-from crawler.store.folders import Where
 from crawler.store.ready import Ready, named
 from crawler.store.sink import Piece
 from crawler.store.span import BLOCK, Span
 from crawler.store.stream import Stream
 from crawler.store.threaded import Workshop
+from crawler.store.where import Where
 
 # A hop to a thread and back costs about 100 µs; hashing and writing costs 1.1 µs a KiB on tmpfs and
 # up to 1.9 on ext4. Less than this is therefore hashed and written directly, on the loop.

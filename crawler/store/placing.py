@@ -9,8 +9,8 @@ import stat
 from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Saved
 from crawler.store.disk import UNSUPPORTED, modified_ns, rename_no_replace, storage_failed
-from crawler.store.folders import Where
 from crawler.store.sink import Sink
+from crawler.store.where import Where
 
 # No hard links here, or not for us: FAT, some network file systems, fs.protected_hardlinks.
 _NO_LINK = UNSUPPORTED | {errno.EPERM, errno.EMLINK}

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from crawler.model import Saved
 from crawler.store.files import Origin
-from crawler.store.folders import Where
 from crawler.store.sink import Sink
+from crawler.store.where import Where
 
 
 def _nobody_waits(_: Saved | BaseException | None) -> None:

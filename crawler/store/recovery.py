@@ -9,10 +9,11 @@ from contextlib import suppress
 from crawler.errors import TargetExists, UnsafePath
 from crawler.model import Saved
 from crawler.store.disk import modified_ns, storage_failed, sync_folder
-from crawler.store.folders import Folders, Where
+from crawler.store.folders import Folders
 from crawler.store.owning import reopen, unlink_own
 from crawler.store.placing import place
 from crawler.store.sink import Sink, hash_file
+from crawler.store.where import Where
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,11 +34,20 @@ def recover(
                 saved = _name_now(folder, where, sha256, size, replace)
             if saved is not None and durable:
                 sync_folder(folder)
+                _sync_above(folders, where.folder)
             return saved
     except (FileNotFoundError, UnsafePath):
         return None
     except OSError as error:
         raise storage_failed(error, "recovering", where.shown) from error
+
+
+def _sync_above(folders: Folders, folder: str) -> None:
+    """The folder's own name, and those above it, may be as young as the file."""
+    while folder:
+        folder = folder.rpartition("/")[0]
+        with folders.held(folder) as above:
+            sync_folder(above)
 
 
 def _already_named(folder: int, where: Where, sha256: str, size: int) -> Saved | None:

@@ -11,10 +11,10 @@ from typing import Any
 from aiofiles.threadpool import wrap
 
 from crawler.store.disk import storage_failed
-from crawler.store.folders import Where
 from crawler.store.lending import Lending
 from crawler.store.sink import Piece, Sink
 from crawler.store.threaded import ThreadedFile, Workshop
+from crawler.store.where import Where
 
 # A slow server's single bytes are joined, or they would take 40 times their size in memory.
 _MAX_PIECES = 1024

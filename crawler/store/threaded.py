@@ -10,9 +10,10 @@ from typing import Any
 
 from crawler.errors import StorageFailed
 from crawler.store.disk import storage_failed
-from crawler.store.folders import Folders, Where
+from crawler.store.folders import Folders
 from crawler.store.owning import create, reopen
 from crawler.store.sink import Sink, SyncFailed
+from crawler.store.where import Where
 
 # How many bytes may pass between two looks at the space that is left.
 SPACE_CHECK_BYTES = 64 * 1024 * 1024

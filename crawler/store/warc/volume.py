@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from crawler.store.disk import sync_folder
-from crawler.store.folders import Where
 from crawler.store.placing import claim
 from crawler.store.warc.index import CAPTURES, Index, cdxj_line
+from crawler.store.where import Where
 
 OPEN = ".open"
 ENDING = ".warc.gz"
