@@ -12,6 +12,7 @@ import os
 import pickle
 import signal
 from functools import partial
+from typing import Any
 
 from crawler.engine.attempt import Moved, attempt
 from crawler.engine.frames import Frames
@@ -147,7 +148,7 @@ class Child:
             leave_host=partial(self._outbox.post, LeftHost(number)),
         )
         TRAFFIC.set(traffic)  # the new task's context is a copy of this one
-        task = self._loop.create_task(attempt(JOB_TYPES[begin.type].perform, begin.task, tools))
+        task = self._loop.create_task(attempt(partial(_perform, begin.type), begin.task, tools))
         self._attempts[number] = task
         task.add_done_callback(partial(self._ended, number, traffic))
 
@@ -161,6 +162,10 @@ class Child:
         for number, gauge in self._gauges.items():
             tell(number, gauge, self._outbox.post)
         self._loop.call_later(TELL_PROGRESS, self._tell)
+
+
+async def _perform(name: str, task: Any, tools: Tools) -> Any:
+    return await JOB_TYPES[name].perform(task, tools)
 
 
 def _break(outbox: Outbox[ToEngine], error: Exception) -> None:
