@@ -2,8 +2,8 @@
 
     python benchmarks/processes.py [--rounds N] [--processes 2 3 …]
 
-10 000 files of 10 KB with 64 workers, and 8 files of 256 MiB with 8, from nginx on the same cores. Every file is
-compared with its source. Prints the time of one process against that of several; there is no limit to hold.
+10 000 files of 10 KB with 64 workers, and 8 files of 256 MiB with 8, from nginx on the same cores. Every file
+is compared with its source. Prints the time of one process against several; there is no limit to hold.
 """
 
 from __future__ import annotations
