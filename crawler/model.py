@@ -159,6 +159,11 @@ class Task(Struct, frozen=True, kw_only=True):
         """The request of this attempt."""
         return self.mirrors[self.source - 1] if self.source else self.request
 
+    @property
+    def likely_target(self) -> str | None:
+        """Where its file will lie, as far as can be told before the answer."""
+        return self.target
+
     def __repr__(self) -> str:
         """Which one it is, without anything that may be secret."""
         return f"<{self.job} {self.ordinal}: {self.request!r}>"

@@ -32,7 +32,7 @@ def entry(foreseen: Foreseen, redactor: Redactor) -> dict[str, object]:
     if isinstance(item, Misfit):
         told |= {"host": None, "target": None}
     else:
-        told |= {"host": item.slot, "target": item.target and redactor.text(item.target)}
+        told |= {"host": item.slot, "target": (target := item.likely_target) and redactor.text(target)}
         if item.mirrors:
             told["mirrors"] = [redactor.url(mirror.url) for mirror in item.mirrors]
     if (failure := foreseen.failure) is not None:

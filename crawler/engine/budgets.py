@@ -32,6 +32,13 @@ class Budgets:
 
         return count
 
+    def ask(self, run: JobRun) -> None:
+        """Another request is to begin: what has been used up ends the job, or the run, before it does."""
+        if run.cut is None and (bound := run.spent.used_up()) is not None:
+            self._cut(run, bound)
+        if (bound := self._run.used_up()) is not None:
+            self._stop(f"{bound} of the run")
+
     def sent(self, run: JobRun, requests: int = 1) -> None:
         """So many more requests go out, or have gone."""
         self._run.requests += requests

@@ -164,6 +164,8 @@ class Engine:
 
     def _begins(self, admitted: Admitted) -> bool:
         """Whether the attempt begins now: run or job may be over, the host paused since it was taken."""
+        if self.stopping is None:
+            self._budgets.ask(admitted.run)
         if self.stopping is not None:
             self._frontier.withdraw(admitted)
             return False

@@ -140,7 +140,7 @@ class Explainer:
         except TaskError as error:
             return Answer(job=job, fetches=True, why=why, failure=error.failure())
         kept = None if self._reader is None else self._reader.page_target(job.name, mark)
-        return Answer(job=job, fetches=True, why=why, task=task, target=kept or task.layout)
+        return Answer(job=job, fetches=True, why=why, task=task, target=kept or task.likely_target)
 
     def _with_memory(self, answer: Answer, url: str) -> Answer:
         """With robots.txt and the ledger's knowledge of the task."""

@@ -52,8 +52,8 @@ class PlannedJob:
             self.tasks += 1
             self.hosts[item.slot] += 1
             self.gentle = self.gentle or item.gentle
-            if item.target is not None and len(self.targets) < SAMPLES:
-                self.targets.append(item.target)
+            if len(self.targets) < SAMPLES and (target := item.likely_target) is not None:
+                self.targets.append(target)
 
 
 @dataclass(frozen=True, slots=True)

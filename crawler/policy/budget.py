@@ -29,11 +29,21 @@ class Spending:
         return self.budget.max_failures is not None and self.failures > self.budget.max_failures
 
     def exceeded(self) -> str | None:
-        """The bound that has been reached, as it is written in a manifest, or ``None``."""
+        """The bound that was passed, as it is written in a manifest, or ``None``."""
+        return self._over(0)
+
+    def used_up(self) -> str | None:
+        """The bound that leaves nothing to spend on one more request, or ``None``.
+
+        Who has spent all of it, and needs no more, has kept it.
+        """
+        return self._over(1)
+
+    def _over(self, more: int) -> str | None:
         budget = self.budget
-        if budget.max_bytes is not None and self.bytes >= budget.max_bytes:
+        if budget.max_bytes is not None and self.bytes + more > budget.max_bytes:
             return f"max_bytes ({budget.max_bytes:,})"
-        if budget.max_requests is not None and self.requests >= budget.max_requests:
+        if budget.max_requests is not None and self.requests + more > budget.max_requests:
             return f"max_requests ({budget.max_requests:,})"
         if self.failed_out:
             return f"max_failures ({budget.max_failures:,})"

@@ -244,6 +244,7 @@ def test_a_crawl_shows_its_seeds_and_its_manners(tmp_path: Path, run_crawler: Ru
         "  site (crawl): 1 start URL, and what they lead to",
         "    docs.example:80: 1 task, at most 1 at once, 1 s apart",
         "      the defaults of a crawl; 3,601 pages (max_pages) of one host take 1 h at least",
+        "    → docs.example/a/index.html",
         "bound by no host: none has a rate or a delay that takes time",
     ]
     path = manifest(tmp_path, f"  - {site}", head='hosts: {"*.example": {concurrency: 8, rate: 20/s}}')
@@ -252,6 +253,7 @@ def test_a_crawl_shows_its_seeds_and_its_manners(tmp_path: Path, run_crawler: Ru
     assert "concurrency by '*.example' (manifest), rate by '*.example' (manifest), else" in raised[3]
     told = plan(run_crawler, path)
     assert (told["jobs"][0]["tasks"], told["jobs"][0]["open"]) == (1, True)
+    assert told["jobs"][0]["targets"] == ["docs.example/a/index.html"]
 
 
 def test_a_reader_that_leaves_ends_a_long_plan(tmp_path: Path) -> None:

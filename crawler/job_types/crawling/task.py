@@ -14,3 +14,8 @@ class CrawlTask(Task, frozen=True, kw_only=True):
     rules: CrawlRules
     layout: str | None = None
     seeds: tuple[str, ...] = ()  # canonical, and where they were moved to
+
+    @property
+    def likely_target(self) -> str | None:
+        """As a mirror lays it out; its media type may add an extension."""
+        return self.target or self.layout
