@@ -16,7 +16,7 @@ from crawler.manifest.matrix import Combination, combinations
 from crawler.manifest.names import Names
 from crawler.syntax.checked import check
 from crawler.syntax.nodes import Node
-from crawler.syntax.words import shown, suggestion
+from crawler.syntax.words import closest, shown, suggestion
 
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NO_NAME = "?"  # stands in for a name that is missing or wrong, and reported
@@ -116,11 +116,14 @@ def _drafts(node: Node, written: str, names: Names, findings: Findings) -> Itera
         if combination.values:
             known = known.plus(matrix=dict(combination.values))
         value = known.render(node, findings)
-        if job_type is None or not isinstance(value, dict):
+        if not isinstance(value, dict):
             return
         value.pop("matrix", None)  # it has done its work, and been checked
         if "name" in value:
             value["name"] = name
+        if job_type is None:
+            _check_what_can_be(node, value, findings)
+            return
         try:
             spec = check(job_type.spec, node, value, findings.file)
         except ManifestInvalid as error:
@@ -129,6 +132,24 @@ def _drafts(node: Node, written: str, names: Names, findings: Findings) -> Itera
         yield Draft(
             name=name, written=written, node=node, job_type=job_type, spec=spec, combination=combination
         )
+
+
+def _check_what_can_be(node: Node, value: dict[str, object], findings: Findings) -> None:
+    """The keys of a job without a type: by the one that was probably meant, or those that all types have.
+
+    What is missing is not told: another type may have been meant.
+    """
+    meant = closest(str(value.get("type")), JOB_TYPES)
+    if meant is not None:
+        spec = JOB_TYPES[meant].spec
+    else:
+        spec = JobSpec
+        value = {key: each for key, each in value.items() if key in JobSpec.model_fields}
+    try:
+        check(spec, node, value | {"type": meant or ""}, findings.file)
+    except ManifestInvalid as error:
+        own = (node.line, node.column)
+        findings.extend(each for each in error.problems if (each.line, each.column) != own)
 
 
 def _job_type(node: Node, names: Names, findings: Findings) -> JobType | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from crawler.errors import ManifestInvalid, Problem
+from crawler.syntax.compose import in_order
 from crawler.syntax.nodes import Node
 
 
@@ -26,8 +27,9 @@ class Findings:
         self.at((node.line, node.column) if node else (0, 0), message)
 
     def at(self, place: tuple[int, int], message: str) -> None:
-        """A problem at a line and column."""
-        self._keep(Problem(self.file, *place, message))
+        """A problem at a line and column, unless what stands there is no good already."""
+        if place not in self._unrendered:
+            self._keep(Problem(self.file, *place, message))
 
     def holds(self, message: str) -> bool:
         """Whether this has been said already, wherever."""
@@ -56,8 +58,4 @@ class Findings:
         """
         if self._problems or self._unrendered:
             shown = [replace(problem, message=hidden(problem.message)) for problem in self._problems]
-            raise ManifestInvalid(sorted(shown, key=_place))
-
-
-def _place(problem: Problem) -> tuple[bool, int, int]:
-    return problem.line == 0, problem.line, problem.column
+            raise ManifestInvalid(in_order(shown))

@@ -71,11 +71,13 @@ def parse(
     only: Sequence[str] = (),
 ) -> Manifest:
     """The same from text; ``file`` is what messages call it, relative paths start at ``folder``."""
-    root = yaml.parse(text, file)
+    root, problems = yaml.read(text, file)
     if not isinstance(root.value, dict):
         message = f"expected a manifest with 'version' and 'jobs', found {shown(root.value)}"
-        raise ManifestInvalid([Problem(file, root.line, root.column, message)])
+        raise ManifestInvalid([*problems, Problem(file, root.line, root.column, message)])
     findings = Findings(file)
+    for problem in problems:
+        findings.unrendered(problem, consequence=False)
     environment = ReadEnviron(environ)
     names, values = load_names(root.value.get("vars"), settings, environment, now, findings)
     head = _head(root, names, values, findings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -50,13 +50,17 @@ class Composer:
     def __init__(self, file: str) -> None:
         self._file = file
         self._problems: list[Problem] = []
+        self._readable = True  # in spite of them, so that the rest can be checked as well
         self._anchors: dict[str, _Anchored | None] = {}  # None: still open
         self._stack: list[_Open] = []
         self._aliased = 0
         self._root: Node | None = None
 
-    def compose(self, text: str, allow_empty: bool) -> Node:
-        """The document's root node. Raises ``ManifestInvalid`` with every problem found."""
+    def compose(self, text: str, allow_empty: bool) -> tuple[Node, list[Problem]]:
+        """The document's root node, and what is wrong in single places of it.
+
+        Raises ``ManifestInvalid`` with every problem found where more is wrong than that.
+        """
         import yaml  # imported here: it costs 30 ms, and most modules only need Node
 
         try:
@@ -64,18 +68,18 @@ class Composer:
         except yaml.MarkedYAMLError as error:
             self._note(*explain(error, text))
         except yaml.YAMLError as error:
-            self._problems.append(Problem(self._file, 0, 0, str(error)))
+            self._refuse(Problem(self._file, 0, 0, str(error)))
         except _TooManyProblemsError:
-            self._problems.append(Problem(self._file, 0, 0, "too many problems; the rest is not shown"))
+            self._refuse(Problem(self._file, 0, 0, "too many problems; the rest is not shown"))
         root = self._root
         if root is None or (root.value is None and not root.written):
             if allow_empty and not self._problems:
-                return Node(None, 1, 1)
+                return Node(None, 1, 1), []
             if not self._problems:
-                self._problems.append(Problem(self._file, 1, 1, "the file is empty"))
-        if self._problems or root is None:
-            raise ManifestInvalid(sorted(self._problems, key=_place))
-        return root
+                self._refuse(Problem(self._file, 1, 1, "the file is empty"))
+        if root is None or not self._readable:
+            raise ManifestInvalid(in_order(self._problems))
+        return root, self._problems
 
     def _read(self, events: Iterator[Any]) -> None:
         documents = 0
@@ -109,7 +113,7 @@ class Composer:
         try:
             node = _node(event, core_scalar(text) if unquoted else text, unquoted)
         except ValueError as error:
-            self._note(event.start_mark, str(error))
+            self._note(event.start_mark, str(error), readable=True)
             node = _node(event, None, unquoted)
         node.written = text if unquoted else ""
         if event.anchor:
@@ -147,7 +151,7 @@ class Composer:
         if target is None:
             inside = name in self._anchors
             reason = "stands inside its own anchor" if inside else "has no anchor before it"
-            self._note(mark, f"the alias '*{name}' {reason}")
+            self._note(mark, f"the alias '*{name}' {reason}", readable=True)
             target = _Anchored(Node(None, 0, 0), 1, 0)
         if self._wants_key():
             if isinstance(target.node.value, dict | list):
@@ -175,9 +179,8 @@ class Composer:
             self._note(mark, "YAML 1.2 has no merge keys; write the keys out, or alias a whole value")
         elif text in top.positions:
             line, column = top.positions[text]
-            self._note(
-                mark, f"duplicate key {shown(text)}; it already stands at line {line}, column {column}"
-            )
+            message = f"duplicate key {shown(text)}; it already stands at line {line}, column {column}"
+            self._note(mark, message, readable=True)
         top.key = text
         top.positions.setdefault(text, (mark.line + 1, mark.column + 1))
 
@@ -197,11 +200,17 @@ class Composer:
     def _refuse_tag(self, event: Any) -> None:
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!", 1)
-            self._note(event.start_mark, f"tags are not accepted, found {shown(tag)}; remove it")
+            message = f"tags are not accepted, found {shown(tag)}; remove it"
+            self._note(event.start_mark, message, readable=True)
 
-    def _note(self, mark: Any, message: str) -> None:
+    def _refuse(self, problem: Problem) -> None:
+        self._readable = False
+        self._problems.append(problem)
+
+    def _note(self, mark: Any, message: str, *, readable: bool = False) -> None:
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)
         self._problems.append(Problem(self._file, line, column, message))
+        self._readable = self._readable and readable
         if len(self._problems) >= _MAX_PROBLEMS:
             raise _TooManyProblemsError
 
@@ -210,8 +219,9 @@ def _node(event: Any, value: Scalar, unquoted: bool) -> Node:
     return Node(value, event.start_mark.line + 1, event.start_mark.column + 1, NO_KEYS, unquoted)
 
 
-def _place(problem: Problem) -> tuple[bool, int, int]:
-    return problem.line == 0, problem.line, problem.column
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """As they stand in the file, those without a place last."""
+    return sorted(problems, key=lambda problem: (problem.line == 0, problem.line, problem.column))
 
 
 def _text(value: object) -> str:

@@ -26,10 +26,15 @@ def shown(value: object, limit: int = 60) -> str:
 
 def suggestion(word: str, known: Iterable[object]) -> str:
     """``; did you mean 'x'?`` for the closest known word, or an empty text."""
+    close = closest(word, known)
+    return f"; did you mean {close!r}?" if close is not None else ""
+
+
+def closest(word: str, known: Iterable[object]) -> str | None:
+    """The known word that was probably meant."""
     from difflib import get_close_matches
 
-    close = get_close_matches(word, [str(name) for name in known], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    return next(iter(get_close_matches(word, [str(name) for name in known], n=1)), None)
 
 
 def choice(options: Sequence[str]) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 
 from crawler.errors import ManifestInvalid, Problem
-from crawler.syntax.compose import Composer
+from crawler.syntax.compose import Composer, in_order
 from crawler.syntax.nodes import Node, plain
 
-__all__ = ["MAX_BYTES", "Node", "parse", "plain"]
+__all__ = ["MAX_BYTES", "Node", "parse", "plain", "read"]
 
 MAX_BYTES = 16 << 20
 
@@ -23,6 +23,17 @@ def parse(text: bytes | str, file: str, *, allow_empty: bool = False) -> Node:
     """The one document in ``text``. Raises ``ManifestInvalid`` with every problem found.
 
     ``allow_empty`` turns a file without a document into a null node.
+    """
+    root, problems = read(text, file, allow_empty=allow_empty)
+    if problems:
+        raise ManifestInvalid(in_order(problems))
+    return root
+
+
+def read(text: bytes | str, file: str, *, allow_empty: bool = False) -> tuple[Node, list[Problem]]:
+    """The same with what is wrong in single places, for whoever has more to say of the rest.
+
+    Raises ``ManifestInvalid`` where nothing can be made of the text as a whole.
     """
     return Composer(file).compose(_decoded(text, file), allow_empty)
 

@@ -78,6 +78,37 @@ def test_a_broken_manifest_is_refused_with_the_place_of_its_mistake(desk: Desk, 
     assert time.monotonic() - started < 10  # a bomb would take minutes
 
 
+def test_what_yaml_refuses_in_one_place_hides_no_mistake_in_another(desk: Desk) -> None:
+    found = desk.problems(
+        """\
+        version: 1
+        nmae: x
+        jobs:
+          - name: a
+            type: download
+            type: request
+            urls: ["ftp://x/"]
+          - name: b
+            type: post
+            url: !!python/object:os.system "x"
+            headers: {A: *nothing}
+            workers: 3
+          - name: c
+            type: dowload
+            timeout: 3 parsecs
+            chekcsum: x
+          - {name: d, type: zzz, retry: {attempts: 0o99}, urls: x, timeout: {totl: 1}}
+        """
+    )
+    assert [line.partition(": ")[0] for line in found] == [
+        *("2:1", "6:5", "7:12", "10:10", "11:18", "12:5", "14:11", "15:14", "16:5", "17:21", "17:44", "17:70")
+    ]
+    assert "duplicate key 'type'" in found[1]
+    assert "tags are not accepted" in found[3]
+    assert "did you mean 'checksum'?" in found[8]
+    assert "unknown job type 'zzz'" in found[9]
+
+
 def test_all_mistakes_of_all_kinds_are_shown_at_once_in_the_order_of_the_file(desk: Desk) -> None:
     found = desk.problems(
         """\
