@@ -49,8 +49,11 @@ def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
             if number > MAX_TASKS:
                 return
             if isinstance(task, Misfit):
-                if not findings.holds(task.failure.message):
-                    findings.add(_place(draft, task.ordinal), task.failure.message)
+                message = task.failure.message
+                if (written := _written(draft.node, message)) is not None:
+                    findings.add(written, message)
+                elif not findings.holds(message):
+                    findings.add(_place(draft, task.ordinal), message)
             elif isinstance(task, Task) and task.target is not None:
                 _claim(draft, task, first, findings)
 
@@ -64,6 +67,23 @@ def _claim(draft: Draft, task: Task, first: dict[str, _Claim], findings: Finding
         job, there = earlier
         where = f"job {job!r} at line {there.line}, column {there.column}"
         findings.add(place, f"target {shown(task.target, 200)} is also one of {where}; set another 'to'")
+
+
+def _written(node: Node, message: str) -> Node | None:
+    """Where the template stands that a message begins with."""
+    expression = message.partition("}: ")[0]
+    if not expression.startswith("${"):
+        return None
+    inside: list[Node] = [node]
+    while inside:
+        at = inside.pop()
+        if isinstance(at.value, str) and expression + "}" in at.value:
+            return at
+        if isinstance(at.value, dict):
+            inside += reversed(at.value.values())
+        elif isinstance(at.value, list):
+            inside += reversed(at.value)
+    return None
 
 
 def _place(draft: Draft, ordinal: int) -> Node:

@@ -56,8 +56,8 @@ def before_answer(
     if exchange.checked.all_refused and not exchange.sent:
         addresses = ", ".join(dict.fromkeys(exchange.checked.refused))
         return BlockedAddress(
-            f"{where} is at the private address {addresses}; a redirect or link may lead only to "
-            f"{exchange.checked.reach.value} (allow_private)"
+            f"{where} is at the private address {addresses}; this request may connect only to "
+            f"{exchange.checked.reach.value} (see allow_private)"
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         return _not_connected(error, exchange, where)

@@ -195,8 +195,8 @@ class Sender:
         # The socket leads to the proxy, which the user chose; only what the URL spells out can be judged.
         if guard.refused_by_spelling(reach, leg.url):
             raise BlockedAddress(
-                f"{urls.slot(leg.url)} is a private address; a redirect or link may lead only to "
-                f"{reach.value} (allow_private)"
+                f"{urls.slot(leg.url)} is a private address; this request may connect only to "
+                f"{reach.value} (see allow_private)"
             )
         return guard.Reach.ANYWHERE
 

@@ -109,6 +109,15 @@ def test_what_yaml_refuses_in_one_place_hides_no_mistake_in_another(desk: Desk) 
     assert "unknown job type 'zzz'" in found[9]
 
 
+def test_a_template_that_no_task_can_render_is_shown_where_it_stands(desk: Desk) -> None:
+    found = desk.problems(
+        HEAD
+        + "  - name: a\n    type: download\n    urls: [https://example.org/a]\n    to: out/${row.id}\n"
+        + "  - {name: b, type: request, url: https://example.org/b, headers: {A: 'x ${row.id}'}}\n"
+    )
+    assert [line.partition(": ")[0] for line in found] == ["6:9", "7:71"]
+
+
 def test_all_mistakes_of_all_kinds_are_shown_at_once_in_the_order_of_the_file(desk: Desk) -> None:
     found = desk.problems(
         """\
