@@ -54,7 +54,7 @@ class Processes:
         self._company = company
         self._links: list[Link] = []
         self._number = 0
-        self._wait_until = asyncio.get_running_loop().time() + STARTING
+        self._starting: asyncio.Task[None] | None = None
         self._portable: dict[type[Any], bool] = {}  # by job type: to ask a protocol costs as much as a task
 
     async def start(self) -> None:
@@ -71,14 +71,23 @@ class Processes:
                 break
             link.tell(company.settings)
             self._links.append(link)
+        self._starting = asyncio.create_task(self._all_begun())
         company.transport.on_cookies(lambda url, headers: self._spread(None, CookiesSet(url, headers)))
 
     async def ready(self) -> None:
         """Return once each is ready or lost, or too slow to be waited for."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(self._wait_until):
+        if self._starting is not None:
+            await asyncio.shield(self._starting)
+
+    async def _all_begun(self) -> None:
+        try:
+            async with asyncio.timeout(STARTING):
                 for link in list(self._links):
                     await link.begun.wait()
+        except TimeoutError:
+            self._company.warn(
+                f"not all processes are ready after {STARTING:g} s; the run begins without them"
+            )
 
     def take(self, job_type: Any, task: Task, traffic: Traffic) -> bool:
         """Whether ``perform`` is to make this attempt: not where it must be paced or counted byte by byte."""
@@ -111,6 +120,8 @@ class Processes:
 
     async def close(self) -> None:
         """End all of them."""
+        if self._starting is not None:
+            self._starting.cancel()
         links, self._links = self._links, []
         await asyncio.gather(*(link.end() for link in links))
 
