@@ -129,6 +129,7 @@ class Known(Struct, frozen=True):
     last_modified: str | None = None
     checkpoint: Checkpoint | None = None
     part: str | None = None  # the target whose part file the checkpoint describes
+    begun: bool = False  # whether the checkpoint, too, belongs to the round under way
     row: int | None = None  # the ledger's number for it, if it has ended
 
 
@@ -206,6 +207,12 @@ class Result(Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     note: str | None = None  # e.g. "unverified_length"
     source: str | None = None  # the mirror that the file came from, where that is not the task's URL
+
+
+class GoesOn(Struct, frozen=True):
+    """An attempt has done what it could: ``task`` is what is left, and waits for its host's turn again."""
+
+    task: Task
 
 
 @dataclass(slots=True, kw_only=True)

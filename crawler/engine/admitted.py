@@ -13,7 +13,7 @@ from crawler.engine.jobs import JobRun
 from crawler.events import Event
 from crawler.job_types import base
 from crawler.job_types.base import JobType
-from crawler.job_types.tools import Gauge
+from crawler.job_types.tools import Carried, Gauge
 from crawler.model import Checkpoint, Known, Task
 from crawler.net.transport import Transport
 from crawler.policy import urls
@@ -45,6 +45,15 @@ class Admitted:
     began: float = 0.0  # the attempt under way
     sources: Sources | None = None  # where there are mirrors
     errand: Errand | None = None  # what it is done for, if not for itself
+    reached: Checkpoint | None = None  # the last that an attempt of this run has committed
+    carried: Carried | None = None  # what an attempt has left to the next one
+    again: int | None = None  # how often what it has gone on from was tried again; None: it never went on
+    over: bool = False  # whether it is settled
+
+    @property
+    def tries(self) -> int:
+        """Attempts as they are told: the first, and one more each time that something was tried again."""
+        return self.attempts if self.again is None else self.again + max(1, self.attempts)
 
     @property
     def slot(self) -> str:
@@ -66,9 +75,15 @@ class Admitted:
         self.attempts -= 1
         self.task = structs.replace(self.task, hop=moved.hop, slot=moved.slot)
 
-    def begin_again(self, reached: Checkpoint | None) -> None:
+    def go_on(self, task: Task) -> None:
+        """What is left of the task is attempted as something new."""
+        self.again = self.tries - 1
+        self.attempts = 0
+        self.task = task
+
+    def begin_again(self) -> None:
         """The next attempt starts at the task's own URL, and at what is durable of the file."""
-        if reached is not None:
+        if (reached := self.reached) is not None:
             known = self.task.known or Known(outcome=None, url=reached.url)
             self.task = structs.replace(
                 self.task, known=structs.replace(known, checkpoint=reached, part=self.task.target)

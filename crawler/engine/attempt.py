@@ -9,7 +9,7 @@ from typing import Any
 
 from crawler.errors import StorageFailed, TaskError
 from crawler.job_types.tools import Tools
-from crawler.model import ErrorClass, Failure, Outcome, Result, Task
+from crawler.model import ErrorClass, Failure, GoesOn, Outcome, Result, Task
 from crawler.net.transport import MovedAway
 from crawler.policy import retry
 from crawler.request import Hop
@@ -23,11 +23,14 @@ class Moved:
     slot: str
 
 
+Ended = Result | Moved | GoesOn
+"""What an attempt comes to."""
+
 Perform = Callable[[Any, Tools], Awaitable[Any]]
 """A job type's ``perform``, whoever makes the attempt."""
 
 
-async def attempt(perform: Perform, task: Task, tools: Tools) -> Result | Moved:
+async def attempt(perform: Perform, task: Task, tools: Tools) -> Ended:
     """Perform the task; cancellation is the only thing that gets out."""
     try:
         result = await perform(task, tools)
@@ -41,7 +44,7 @@ async def attempt(perform: Perform, task: Task, tools: Tools) -> Result | Moved:
         )
     except Exception as error:
         return ended_badly(task, bug(error))
-    if not isinstance(result, Result):
+    if not isinstance(result, Result | GoesOn):
         return ended_badly(task, bug(TypeError(f"{task.job}: perform gave {type(result).__name__}")))
     return result
 

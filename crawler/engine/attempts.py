@@ -5,15 +5,15 @@ from __future__ import annotations
 from functools import partial
 
 from crawler.engine.admitted import Admitted, Bench
-from crawler.engine.attempt import Moved, Perform, attempt
+from crawler.engine.attempt import Ended, Perform, attempt
 from crawler.engine.budgets import Budgets
+from crawler.engine.carrying import Carrying
 from crawler.engine.holding import Holding
 from crawler.engine.manners import Manners
 from crawler.engine.once import Once
 from crawler.engine.robots import RobotsGate
 from crawler.engine.settle import Settler
 from crawler.job_types.tools import Aside, Tools
-from crawler.model import Result
 from crawler.net.traffic import Traffic
 
 
@@ -26,6 +26,7 @@ class Attempts:
         manners: Manners,
         budgets: Budgets,
         holding: Holding,
+        carrying: Carrying,
         settler: Settler,
         robots: RobotsGate,
         aside: Aside,
@@ -34,16 +35,17 @@ class Attempts:
         self._manners = manners
         self._budgets = budgets
         self._holding = holding
+        self._carrying = carrying
         self._settler = settler
         self._robots = robots
         self._aside = aside
         self._once = Once()
 
-    async def make(self, admitted: Admitted, traffic: Traffic) -> Result | Moved:
+    async def make(self, admitted: Admitted, traffic: Traffic) -> Ended:
         """One attempt of the task; ``traffic`` is the running worker's."""
         bench, task = self._bench, admitted.task
         admitted.began = bench.monotonic()
-        if not admitted.attempts:
+        if not admitted.tries:
             admitted.started = admitted.began
         admitted.attempts += 1
         admitted.on_host = True
@@ -55,7 +57,7 @@ class Attempts:
             transport=bench.transport,
             files=bench.files,
             gauge=gauge,
-            checkpoint=partial(self._settler.checkpoint, task),
+            checkpoint=partial(self._settler.checkpoint, admitted),
             chunk_size=bench.chunk_size,
             leave_host=partial(self._holding.leave, admitted),
             borrow=partial(self._holding.borrow, admitted),
@@ -64,6 +66,9 @@ class Attempts:
             site=admitted.run.site,
             sitemaps=self._robots.sitemaps,
             aside=self._aside,
+            carried=admitted.carried,
+            carry=partial(self._carrying.take, admitted),
+            redact=bench.redact,
         )
         try:
             return await attempt(self._who(admitted, traffic), task, tools)

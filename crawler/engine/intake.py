@@ -20,7 +20,7 @@ from crawler.engine.robots import RobotsGate
 from crawler.engine.settle import Settler
 from crawler.events import JobStarted
 from crawler.job_types.base import READ_AHEAD, Fetch, Growing, Misfit
-from crawler.model import Result, Task
+from crawler.model import Outcome, Result, Task
 from crawler.policy import urls
 
 # The frontier holds this many times the ready queue's bound, so that the hosts behind a slow one in
@@ -113,6 +113,9 @@ class Intake:
         if admitted.errand is not None:
             self._errands.over(admitted, result)
         else:
+            admitted.over = True
+            if result.outcome is Outcome.UNKNOWN and admitted.carried is not None:
+                admitted.carried.doom()
             self._settler.settle(admitted, result)
 
     def cut(self, run: JobRun, bound: str) -> None:

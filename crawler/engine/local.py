@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempts import Attempts
 from crawler.engine.budgets import Budgets
+from crawler.engine.carrying import Carrying
 from crawler.engine.concluding import conclude
 from crawler.engine.cores import cores
 from crawler.engine.holding import Holding
@@ -19,6 +20,7 @@ from crawler.engine.retries import Retries
 from crawler.engine.second_core import SecondCore
 from crawler.engine.settle import Settler
 from crawler.engine.working import Working, end_all
+from crawler.errors import StorageFailed
 from crawler.events import RunStopping
 from crawler.model import Outcome
 from crawler.net.traffic import TRAFFIC, Traffic
@@ -49,14 +51,16 @@ class Engine:
             self._wake_feeder.set,
             self._job_ended,
         )
-        self._retries = Retries(bench, frontier, self._intake, self._settler, mirrors, self.fail_storage)
+        self._retries = Retries(bench, frontier, self._intake, mirrors, self.fail_storage)
         self._second_core = SecondCore(cores())
+        self._carrying = Carrying(self._retries.left)
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self._attempts = Attempts(
             bench,
             self._manners,
             self._budgets,
             self._holding,
+            self._carrying,
             self._settler,
             self._intake.robots,
             self._second_core,
@@ -81,6 +85,7 @@ class Engine:
                 await self._working.rest(workers)
         finally:
             await end_all([over, *loops, *workers, *self._beside])
+            await self._carrying.close()
             await self._second_core.close()
             if self._bench.processes is not None:
                 await self._bench.processes.close()
@@ -160,7 +165,15 @@ class Engine:
             self._retries.dispose(admitted, ended)
             self._wake_feeder.set()
             self._intake.wake()
+            if admitted.over and admitted.carried is not None:
+                await self._leave(admitted)
             await self._settler.keep_up()
+
+    async def _leave(self, admitted: Admitted) -> None:
+        try:
+            await self._carrying.leave(admitted)
+        except StorageFailed as error:
+            self.fail_storage(str(error))
 
     def _begins(self, admitted: Admitted) -> bool:
         """Whether the attempt begins now: run or job may be over, the host paused since it was taken."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from crawler.crawled import HostFacts
 from crawler.engine.admitted import Admitted, Bench
-from crawler.engine.attempt import Moved
+from crawler.engine.attempt import Ended, Moved
 from crawler.events import HostGivenUp, HostPaused
-from crawler.model import ErrorClass, Failure, Outcome, Result
+from crawler.model import ErrorClass, Failure, GoesOn, Outcome, Result
 from crawler.net.traffic import Traffic
 from crawler.policy.bandwidth import Bandwidth
 from crawler.policy.frontier import Frontier
@@ -68,7 +68,7 @@ class Manners:
 
         return pace
 
-    def heard(self, admitted: Admitted, ended: Result | Moved, traffic: Traffic) -> None:
+    def heard(self, admitted: Admitted, ended: Ended, traffic: Traffic) -> None:
         """What an attempt showed of its host, before the task turns to another one."""
         kind, what, retry_after = _read(ended)
         rule, now = admitted.task.retry, self._bench.monotonic()
@@ -88,7 +88,7 @@ class Manners:
             patience=rule.attempts,
             what=what,
         )
-        bad = None if isinstance(ended, Moved) or kind is Kind.ANSWERED else ended.failure
+        bad = None if isinstance(ended, Moved | GoesOn) or kind is Kind.ANSWERED else ended.failure
         if bad is not None and kind is not Kind.NEUTRAL:
             self._last[self._bench.hosts.key(admitted.slot)] = bad
         match self.frontier.report(admitted, heard, now):
@@ -156,9 +156,9 @@ class Manners:
         )
 
 
-def _read(ended: Result | Moved) -> tuple[Kind, str, float | None]:
+def _read(ended: Ended) -> tuple[Kind, str, float | None]:
     """What a host is judged by: any answer is a sign of life, even one that we do not like."""
-    failure = None if isinstance(ended, Moved) else ended.failure
+    failure = None if isinstance(ended, Moved | GoesOn) else ended.failure
     if failure is None:
         return Kind.ANSWERED, "", None
     if failure.kind is ErrorClass.HTTP_STATUS and failure.status in TURNED_AWAY:

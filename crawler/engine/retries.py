@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crawler.engine.admitted import Admitted, Bench
-from crawler.engine.attempt import Moved, cut_off
+from crawler.engine.attempt import Ended, Moved, cut_off
 from crawler.engine.intake import Intake
 from crawler.engine.mirrors import Mirrors
-from crawler.engine.settle import Settler
 from crawler.events import TaskInterrupted, TaskRetried
-from crawler.model import ErrorClass, Outcome, Result
+from crawler.model import ErrorClass, GoesOn, Outcome, Result, Task
 from crawler.policy import retry
 from crawler.policy.frontier import Frontier
 
@@ -26,19 +25,20 @@ class Retries:
         bench: Bench,
         frontier: Frontier[Admitted],
         intake: Intake,
-        settler: Settler,
         mirrors: Mirrors,
         fail_storage: Callable[[str], None],
     ) -> None:
         self._bench = bench
         self._frontier = frontier
         self._intake = intake
-        self._settler = settler
         self._mirrors = mirrors
         self._fail_storage = fail_storage
 
-    def dispose(self, admitted: Admitted, ended: Result | Moved) -> None:
+    def dispose(self, admitted: Admitted, ended: Ended) -> None:
         """Back to the frontier, or settled."""
+        if isinstance(ended, GoesOn):
+            self._go_on(admitted, ended.task)
+            return
         if isinstance(ended, Moved):
             admitted.follow(ended)
             self._intake.admit(admitted, first=True)
@@ -79,18 +79,29 @@ class Retries:
                 self._intake.settle(admitted, cut_off(task))
                 return
             ledger.not_sending(task.job, task.key)
+        if admitted.carried is None:
+            self.left(admitted)
+
+    def left(self, admitted: Admitted) -> None:
+        """The run is over and has left the task in its middle."""
+        task, time = admitted.task, self._bench.wall()
         self._bench.emit(
-            TaskInterrupted(
-                time=self._bench.wall(), job=task.job, task=task.key, url=task.url, requests=admitted.requests
-            )
+            TaskInterrupted(time=time, job=task.job, task=task.key, url=task.url, requests=admitted.requests)
         )
+
+    def _go_on(self, admitted: Admitted, task: Task) -> None:
+        """Wait for the host's turn, ahead of its other tasks: what has begun comes to its end first."""
+        if not task.request.idempotent:  # it was answered
+            self._bench.ledger.not_sending(task.job, task.key)
+        admitted.go_on(task)
+        self._intake.admit(admitted, first=True)
 
     def _retry(self, admitted: Admitted, ended: Result, delay: float) -> None:
         assert ended.failure is not None
         task, now = admitted.task, self._bench.monotonic()
         if not task.request.idempotent:
             self._bench.ledger.not_sending(task.job, task.key)
-        admitted.begin_again(self._settler.progress(task))
+        admitted.begin_again()
         if self._frontier.add(admitted, now=now, not_before=now + delay) is not None:
             self._intake.settle(admitted, ended)  # its host is given up; its own failure says more than that
             return

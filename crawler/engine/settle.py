@@ -40,7 +40,6 @@ class Settler:
         self._refusals = 0  # since the last ``rest``
         self._room = asyncio.Event()
         self._room.set()
-        self._reached: dict[tuple[str, str], Checkpoint] = {}
 
     def settle(self, admitted: Admitted, result: Result) -> None:
         """Record how the task ended; count and tell it once that is committed."""
@@ -57,9 +56,8 @@ class Settler:
 
     def _record(self, admitted: Admitted, result: Result, refused: Refusal | None) -> None:
         task, bench = admitted.task, self._bench
-        seconds = bench.monotonic() - admitted.started if admitted.attempts else 0.0
+        seconds = bench.monotonic() - admitted.started if admitted.tries else 0.0
         failure, saved = result.failure, result.saved
-        self._reached.pop((task.job, task.key), None)
         outcome = result.outcome
         if failure is not None and retry.never_again(failure, idempotent=task.request.idempotent):
             outcome = Outcome.UNKNOWN  # so that no later run of this round sends it again
@@ -71,7 +69,7 @@ class Settler:
             target=saved.target if saved else task.target,
             outcome=outcome,
             status=result.status,
-            attempts=admitted.attempts,
+            attempts=admitted.tries,
             bytes=result.bytes,
             seconds=seconds,
             etag=result.etag,
@@ -147,7 +145,7 @@ class Settler:
         counts = run.counts
         counts.bytes += result.bytes
         counts.requests += admitted.requests
-        counts.retries += max(0, admitted.attempts - 1)
+        counts.retries += max(0, admitted.tries - 1)
         run.count(result.outcome)
         self._bench.emit(
             TaskFinished(
@@ -161,7 +159,7 @@ class Settler:
                 target=result.saved.target if result.saved else task.target,
                 result=result,
                 seconds=seconds,
-                attempts=admitted.attempts,
+                attempts=admitted.tries,
                 requests=admitted.requests,
             )
         )
@@ -225,12 +223,8 @@ class Settler:
             self._refusals = 0
             await self.rest()
 
-    async def checkpoint(self, task: Task, reached: Checkpoint) -> None:
+    async def checkpoint(self, admitted: Admitted, reached: Checkpoint) -> None:
         """Commit how far a part file is durable; also where this run's next attempt starts."""
-        bench = self._bench
+        bench, task = self._bench, admitted.task
         await bench.ledger.checkpoint(task.job, task.key, bench.redact(task.url), task.target, reached)
-        self._reached[task.job, task.key] = reached
-
-    def progress(self, task: Task) -> Checkpoint | None:
-        """The last checkpoint that an attempt of this run committed for the task."""
-        return self._reached.get((task.job, task.key))
+        admitted.reached = reached

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
@@ -15,14 +15,17 @@ from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
 from crawler.job_types.expect_spec import ExpectSpec
+from crawler.job_types.paginate import turn
+from crawler.job_types.paginate_spec import PaginateSpec
+from crawler.job_types.paging import Paging
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import JobSpec, RowsSpec
 from crawler.job_types.tools import Tools
-from crawler.model import Result, Row, Task
+from crawler.model import GoesOn, Result, Row, Task
 from crawler.policy import urls
 from crawler.policy.names import safe_target
-from crawler.request import Pairs, Timeouts
+from crawler.request import Pairs, Request, Timeouts
 from crawler.syntax.fields import HttpUrl, TextField, header_value_problem
 from crawler.syntax.template import Text, text
 
@@ -47,6 +50,10 @@ class RequestKeys(JobSpec, BodySpec):
         None, description="Sent as Idempotency-Key; makes POST and PATCH safe to send again."
     )
 
+    paginate: PaginateSpec | None = Field(
+        None, description="The answer is the first page of a list: read all, save it as JSON Lines."
+    )
+
     @model_validator(mode="after")
     def _one_source(self) -> RequestKeys:
         if self.urls is not None:
@@ -55,6 +62,13 @@ class RequestKeys(JobSpec, BodySpec):
         elif self.url is None and self.rows is None:
             raise ValueError("expected 'url', 'urls' or 'from'")
         return self
+
+    @field_validator("paginate")
+    @classmethod
+    def _pages_fit(cls, value: PaginateSpec | None, others: ValidationInfo) -> PaginateSpec | None:
+        if value is not None:
+            value.refuse_misfit(others.data)
+        return value
 
 
 class RequestSpec(RequestKeys):
@@ -71,9 +85,16 @@ class PostSpec(RequestKeys):
 
 
 class RequestTask(Task, frozen=True, kw_only=True):
-    """One request to send."""
+    """One request to send, or a list to read page by page; ``turned`` asks for a page behind the first."""
 
     expect: Expectation
+    paging: Paging | None = None
+    turned: Request | None = None
+
+    @property
+    def asked(self) -> Request:
+        """The request of this attempt."""
+        return self.turned or self.request
 
 
 class RequestJob:
@@ -98,12 +119,14 @@ class RequestJob:
         return rows_to_come(job, job.spec.rows)
 
     def portable(self, task: RequestTask) -> bool:
-        """One request and its answer can be made anywhere."""
-        return True
+        """One request and its answer can be made anywhere; a list goes on with what is open here."""
+        return task.paging is None
 
-    async def perform(self, task: RequestTask, tools: Tools) -> Result:
-        """Send the request and hold its answer against what is expected of it."""
+    async def perform(self, task: RequestTask, tools: Tools) -> Result | GoesOn:
+        """Send the request and hold its answer against what is expected of it; of a list, one page."""
         refuse_foreign(tools.files, task)
+        if task.paging is not None:
+            return await turn(task, task.paging, tools)
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
             return await answer(response, task, task.expect, tools)
 
@@ -124,6 +147,7 @@ class _Builder:
         self._requests = Requests(job, method=spec.method, idempotent=repeatable)
         self._body = body_maker(spec, job.folder)
         self._expect = spec.expect.expectations()
+        self._paging = None if spec.paginate is None else spec.paginate.paging()
 
     def build(self, item: Item) -> RequestTask:
         """Raises ``TemplateFailed`` or ``UnsafePath``."""
@@ -141,6 +165,7 @@ class _Builder:
             target=None if spec.save is None else safe_target(text(spec.save, values)),
             retry=job.retry,
             expect=self._expect(values),
+            paging=self._paging,
         )
 
 

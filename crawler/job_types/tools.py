@@ -111,6 +111,23 @@ class Site(Protocol):
         """A file that is nobody's task, opened under this key, has its name."""
 
 
+class Carried(Protocol):
+    """What one attempt of a task leaves to the next within the run, such as a file that is being written."""
+
+    def doom(self) -> None:
+        """The task will not be gone on with: there is nothing to be kept."""
+
+    async def leave(self) -> None:
+        """Nobody in this run goes on with it: make durable what another run may go on with, and close.
+
+        Harmless the second time. Raises ``StorageFailed``.
+        """
+
+
+def _carry_nothing(carried: Carried | None) -> None:
+    """There is no next attempt."""
+
+
 class Aside(Protocol):
     """Does pure work on another core, where there is one and enough to do."""
 
@@ -150,3 +167,6 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     site: Site | None = None  # of a job that grows
     sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
     aside: Aside = msgspec.field(default_factory=NowhereElse)
+    carried: Carried | None = None  # what the attempt before has left
+    carry: Callable[[Carried | None], None] = _carry_nothing  # leave this to the next one
+    redact: Callable[[str], str] = str  # the text as it may be written down

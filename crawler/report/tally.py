@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from crawler.crawled import MOST_PAGES
 from crawler.events import (
     Event,
     HostGivenUp,
@@ -55,11 +56,19 @@ class JobTally:
     notes: tuple[str, ...] = ()
     unverified_length: int = 0  # answers that came without a length or an end mark
     interrupted: int = 0  # tasks in whose middle the run stopped
+    cut_lists: int = 0  # lists that go on behind the last page that was asked for
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Its notes, and how many lists it left before their end."""
+        if not self.cut_lists:
+            return self.notes
+        return (*self.notes, f"{MOST_PAGES} ({self.cut_lists:,} list{'s' * (self.cut_lists > 1)})")
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """Its notes and, once the run is over, that it did not come to its end."""
-        return (*self.notes, STOPPED) if self.started and self.ended is None else self.notes
+        """The same and, once the run is over, that the job did not come to its end."""
+        return (*self.told, STOPPED) if self.started and self.ended is None else self.told
 
     @property
     def outcome(self) -> Outcome:
@@ -192,6 +201,7 @@ class Tally:
             counts.retries += max(event.attempts - 1, 0)
             setattr(counts, result.outcome, getattr(counts, result.outcome) + 1)
         self._job(event.job).unverified_length += "unverified_length" in (result.note or "")
+        self._job(event.job).cut_lists += MOST_PAGES in (result.note or "")
         if result.failure is not None:
             self._failed(event)
         if event.attempts > 1:

@@ -105,7 +105,7 @@ class TextReport:
             style = _STYLE.get(job.outcome)
             yield f"{start}{self._console.paint(word, style) if style else word}  {text}".rstrip()
             said = job.interrupted or word.strip() == "stopped"
-            for note in job.notes if said else job.remarks:
+            for note in job.told if said else job.remarks:
                 yield from self._wrapped(self._redactor.line(note), "    ")
 
     def _what_a_job_came_to(self, job: JobTally) -> str:

@@ -14,7 +14,7 @@ import signal
 from functools import partial
 from typing import Any
 
-from crawler.engine.attempt import Moved, attempt
+from crawler.engine.attempt import Ended, attempt
 from crawler.engine.frames import Frames
 from crawler.engine.own_process import loop_factory, settle_memory
 from crawler.engine.processes.asking import Asking
@@ -35,7 +35,6 @@ from crawler.engine.processes.messages import (
 from crawler.engine.processes.outbox import Outbox
 from crawler.job_types.table import JOB_TYPES
 from crawler.job_types.tools import Tools
-from crawler.model import Result
 from crawler.net import descriptors
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.traffic import TRAFFIC, Traffic
@@ -91,7 +90,7 @@ class Child:
         self._outbox = outbox
         self._loop = asyncio.get_running_loop()
         self._asking = Asking(outbox.post, self._loop)
-        self._attempts: dict[int, asyncio.Task[Result | Moved]] = {}
+        self._attempts: dict[int, asyncio.Task[Ended]] = {}
         self._gauges: dict[int, ChildGauge] = {}
 
     def hear(self, message: ToChild) -> None:
@@ -152,7 +151,7 @@ class Child:
         self._attempts[number] = task
         task.add_done_callback(partial(self._ended, number, traffic))
 
-    def _ended(self, number: int, traffic: Traffic, task: asyncio.Task[Result | Moved]) -> None:
+    def _ended(self, number: int, traffic: Traffic, task: asyncio.Task[Ended]) -> None:
         del self._attempts[number]
         tell(number, self._gauges.pop(number), self._outbox.post)
         ended = None if task.cancelled() else task.result()

@@ -8,8 +8,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from crawler.engine.attempt import Moved
-from crawler.model import Checkpoint, Result, Task
+from crawler.engine.attempt import Ended
+from crawler.model import Checkpoint, Task
 from crawler.net.settings import TransportSettings
 from crawler.store.files import Finalizing
 
@@ -91,7 +91,7 @@ class Done(Struct, frozen=True):
     """The attempt has ended; ``ended`` is ``None`` if it was broken off."""
 
     number: int
-    ended: Result | Moved | None
+    ended: Ended | None
     requests: int
     head_seconds: float | None
 
