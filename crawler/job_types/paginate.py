@@ -48,11 +48,14 @@ async def turn(task: RequestTask, paging: Paging, tools: Tools) -> Result | Goes
     if not isinstance(gathering, Gathering):
         gathering = await Gathering.open(task, paging, tools)
         tools.carry(gathering)
-        if gathering.place.number > 1:
-            return _onward(task, paging, gathering.place)
+        onward = _onward(task, paging, gathering.place)
+        if onward.task.slot != task.slot:
+            return onward  # an earlier run was led to another host: it is that one's turn
     try:
         return await _turned(task, paging, gathering, tools)
     except TaskError as error:
+        if gathering.place.number > 1:
+            error.args = (f"page {gathering.place.number}: {error}",)
         if gathering.continued and _of_no_use(error):
             await gathering.begin_again()
             return _onward(task, paging, gathering.place)
@@ -81,7 +84,7 @@ async def _turned(task: RequestTask, paging: Paging, gathering: Gathering, tools
         if following is not None and not cut:
             onward = _onward(task, paging, following)
     except (Lost, ValueError) as error:
-        raise _unexpected(f"page {place.number}: {error}") from None
+        raise UnexpectedContent(str(error), sent=True, answered=True) from None
     await gathering.take(page, content.lines)
     if following is None or cut:
         return await gathering.finish(page, content.held, tools, cut=cut)
@@ -139,7 +142,3 @@ def _onward(task: RequestTask, paging: Paging, place: Place) -> GoesOn:
     """The task with the request for this page. Raises ``Lost``."""
     request = request_for(paging, task.request, place)
     return GoesOn(structs.replace(task, turned=request, slot=urls.slot(request.url), hop=None))
-
-
-def _unexpected(message: str) -> UnexpectedContent:
-    return UnexpectedContent(message, sent=True, answered=True)

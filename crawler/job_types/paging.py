@@ -92,16 +92,15 @@ def following(paging: Paging, place: Place, at: At, held: int, content: bytes) -
         here = int.from_bytes(content[:8], "little", signed=True)
         if place.number > 1 and here == place.here:
             raise Lost(
-                f"page {place.number} is page {place.number - 1} once more: the server does not count by "
-                f"the parameter {paging.param!r}"
+                f"it is page {place.number - 1} once more: the server does not count by {paging.param!r}"
             )
         return structs.replace(place, number=place.number + 1, items=place.items + held, here=here)
     if at is None:
         return None
     here, number = fingerprint(str(at)), place.number + 1
     if here in (place.here, place.first, place.mark):
-        where = "to itself" if here == place.here else "back to a page that was there before"
-        raise Lost(f"the list goes in circles: page {place.number} leads {where}")
+        where = "itself" if here == place.here else "one that was there before"
+        raise Lost(f"the list goes in circles: the next page after this one is {where}")
     moved_up = number & (number - 1) == 0
     return structs.replace(
         place,

@@ -10,6 +10,7 @@ import pytest
 from tests.cli.crawls import Crawls
 from tests.conftest import RunCrawler
 from tests.serving.arrivals import Arrivals
+from tests.serving.lists import Lists
 from tests.serving.site import Site
 
 
@@ -30,3 +31,16 @@ def web(site: Site) -> Iterator[Arrivals]:
 def crawls(tmp_path: Path, run_crawler: RunCrawler, web: Arrivals) -> Crawls:
     """The command, run in an empty folder."""
     return Crawls(tmp_path, run_crawler, web)
+
+
+@pytest.fixture
+def lists() -> Lists:
+    """A list of 25 items in pages of five."""
+    return Lists()
+
+
+@pytest.fixture
+def shop(lists: Lists) -> Iterator[Arrivals]:
+    """Serves the list."""
+    with Arrivals(lists) as running:
+        yield running

@@ -29,18 +29,20 @@ class Arrival:
     order: int  # of all the host has got, from 0
     again: int  # how often the host had got this path before
     size: int = 0  # bytes of body received
+    body: bytes = b""  # its beginning
     answered: float | None = None  # just before the answer left
     headers: dict[str, str] = field(default_factory=dict)  # names in lower case
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a request is answered with, after ``hold`` seconds."""
+    """What a request is answered with, after ``hold`` seconds; if ``cut``, with half of its body."""
 
     status: int = 200
     body: bytes = b"fine\n"
     headers: tuple[tuple[str, str], ...] = ()
     hold: float = 0.0
+    cut: bool = False
 
 
 Script = Callable[[Arrival], Reply | None]
@@ -129,6 +131,8 @@ class Arrivals:
                 time.sleep(reply.hold)
                 arrival.answered = time.time()
                 connection.sendall(_wire(reply, arrival.method))
+                if reply.cut:
+                    break
         with self._lock:
             self._open.discard(connection)
 
@@ -149,7 +153,7 @@ class Arrivals:
         arrival = self._log(host, method, path, arrived)
         split = (each.partition(":") for each in fields)
         arrival.headers = {name.strip().lower(): value.strip() for name, _, value in split}
-        arrival.size = _read_body(connection, lines, len(body))
+        arrival.size, arrival.body = _read_body(connection, lines, body)
         return arrival
 
     def _log(self, host: str, method: str, path: str, arrived: float) -> Arrival:
@@ -182,23 +186,25 @@ def _kernel_time(ancillary: list[tuple[int, int, bytes]]) -> float:
     return time.time()
 
 
-def _read_body(connection: socket.socket, head: bytes, there: int) -> int:
+def _read_body(connection: socket.socket, head: bytes, there: bytes) -> tuple[int, bytes]:
     length = 0
     for line in head.decode("latin-1").split("\r\n"):
         name, _, value = line.partition(":")
         if name.lower() == "content-length":
             length = int(value)
-    received = there
+    received, kept = len(there), there
     while received < length:
         piece = connection.recv(PIECE)
         if not piece:
             break
         received += len(piece)
-    return received
+        if len(kept) < PIECE:
+            kept += piece
+    return received, kept
 
 
 def _wire(reply: Reply, method: str) -> bytes:
     fields = [*reply.headers, ("Content-Length", str(len(reply.body)))]
     head = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    body = b"" if method == "HEAD" else reply.body
+    body = b"" if method == "HEAD" else reply.body[: len(reply.body) // (1 + reply.cut)]
     return f"HTTP/1.1 {reply.status} Said\r\n{head}\r\n".encode("latin-1") + body
