@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from crawler.demo import content
@@ -15,6 +16,8 @@ from tests.conftest import RunCrawler
 
 JOBS = Path(__file__).parent.parent / "jobs"
 MANIFESTS = sorted(path.stem for path in JOBS.glob("*.yaml"))
+
+LOGBOOK = b"".join(msgspec.json.encode(night) + b"\n" for night in content.LOGBOOK)
 
 # What must be below the output folder afterwards, and every job's number of tasks.
 FILES: dict[str, dict[str, bytes]] = {
@@ -35,6 +38,7 @@ FILES: dict[str, dict[str, bytes]] = {
         "pictures/teal.svg": content.images()["teal.svg"],
     },
     "upload": {"outbox/poem.txt": content.SMALL_FILES["poem.txt"]},
+    "paginate": {"logbook.jsonl": LOGBOOK, "by-offset.jsonl": LOGBOOK},
     "nightly": {
         "reports/busy.txt": content.BUSY_TEXT,
         "images/02.svg": content.images()["gold.svg"],
@@ -46,6 +50,7 @@ TASKS = {
     "list": {"files": 3, "busy": 1},
     "download": {"named": 3, "images": 3, "laid-out": 1},
     "request": {"query": 1, "alive": 2, "replace": 1, "form": 1, "remove": 1},
+    "paginate": {"linked": 1, "by-cursor": 1, "by-offset": 1, "first-pages": 1},
     "post": {"announce": 1, "records": 3, "note": 1, "sign-up": 1, "bytes": 1, "file": 1, "parts": 1},
     "upload": {"fetch": 2, "hand-in": 1, "store": 2},
     "websocket": {"ticks": 1},
@@ -96,6 +101,20 @@ def test_the_captured_ticks_are_json_lines(base: str, run_cold: RunCrawler, tmp_
     ticks = [json.loads(line["payload"]) for line in lines if line["kind"] == "text"]
     assert [tick["tick"] for tick in ticks] == list(range(10))
     assert ticks[0]["of"] == {"subscribe": "BTC"}
+
+
+def test_lists_are_read_to_their_end_or_to_their_bound(
+    base: str, run_cold: RunCrawler, tmp_path: Path
+) -> None:
+    ran = run_cold("run", JOBS / "paginate.yaml", "--set", f"base={base}", "-o", tmp_path / "out", "--json")
+    assert ran.returncode == 0, ran.stderr
+    lines = (tmp_path / "out/busy-nights.jsonl").read_text().splitlines()
+    busy = [night for night in content.LOGBOOK if night["ships"] > 4]
+    assert [json.loads(line)["night"] for line in lines] == [night["night"] for night in busy]
+    assert len((tmp_path / "out/pages.jsonl").read_text().splitlines()) == 2
+    notes = {job["name"]: job.get("notes") for job in report_of(ran.stdout)["jobs"]}
+    assert notes.pop("first-pages") == ["limit_reached: max_pages (1 list)"]
+    assert set(notes.values()) == {None}
 
 
 def test_the_nightly_run_tells_nothing_new_the_second_night(

@@ -22,6 +22,8 @@ BUSY_TEXT = b"It was worth asking again.\n"
 HANDBOOK = Path(__file__).with_name("handbook")  # a small site of linked pages
 ROBOTS = b"User-agent: *\nDisallow: /handbook/drafts/\n"
 
+LOGBOOK = tuple({"night": night, "wind": night * 7 % 12, "ships": night * 5 % 9} for night in range(1, 24))
+
 COLOURS = ("crimson", "orange", "gold", "olive", "teal", "steelblue", "indigo", "orchid")
 
 

@@ -41,6 +41,7 @@ class Site:
                 web.get("/handbook/lantern.html", self.lantern),
                 web.get("/handbook/{path:.*}", self.handbook),
                 web.route("*", "/api/echo", self.echo),
+                web.get("/api/logbook", self.logbook),
                 web.post("/ingest", self.ingest),
                 web.put("/store/{name}", self.store),
                 web.post("/hooks/done", self.hook),
@@ -115,6 +116,20 @@ class Site:
             "agent": request.headers.get("User-Agent", ""),
         }
         return web.json_response(told, dumps=partial(json.dumps, ensure_ascii=False))
+
+    async def logbook(self, request: web.Request) -> web.Response:
+        """Some nights behind ``after``: a page of a list, with a Link header and a cursor to the next one."""
+        after, limit = (
+            int(request.query.get(name, default)) for name, default in (("after", 0), ("limit", 10))
+        )
+        nights = content.LOGBOOK[after : after + limit]
+        last = after + len(nights)
+        goes_on = last < len(content.LOGBOOK)
+        following = f"/api/logbook?after={last}&limit={limit}"
+        return web.json_response(
+            {"nights": nights, "next": str(last) if goes_on else None},
+            headers={"Link": f'<{following}>; rel="next"'} if goes_on else {},
+        )
 
     async def ingest(self, request: web.Request) -> web.Response:
         """Take a multipart upload; 422 where a file of ours has come back with other bytes."""
