@@ -23,6 +23,7 @@ from crawler.demo.run import site
 from crawler.job_types.crawling.extract_spec import ExtractSpec, FieldSpec
 from crawler.job_types.crawling.spec import CrawlSpec, ScopeSpec, WarcSpec
 from crawler.job_types.download import DownloadSpec
+from crawler.job_types.paginate_spec import PaginateSpec
 from crawler.job_types.spec import BudgetSpec, JobSpec
 from crawler.job_types.table import JOB_TYPES
 from crawler.job_types.upload import UploadSpec
@@ -120,6 +121,7 @@ def own(spec: type[BaseModel]) -> set[str]:
     ("title", "specs"),
     [
         ("download", [DownloadSpec]),
+        ("paginate", [PaginateSpec]),
         ("upload", [UploadSpec]),
         ("websocket", [WebSocketSpec]),
         ("crawl", [CrawlSpec]),

@@ -58,7 +58,7 @@ class Gathering:
     def __init__(self, task: RequestTask, paging: Paging, tools: Tools) -> None:
         self.place = beginning(paging, task.request)
         self.continued = False  # whether an earlier run has read the pages before, and this one none yet
-        self._task = task
+        self._task = structs.replace(task, turned=None)  # where the list is from, not its last page
         self._paging = paging
         self._commit = tools.checkpoint
         self._redact = tools.redact
@@ -188,15 +188,13 @@ class Gathering:
         part = self._part
         torn = part is not None and part.offset != self._offset
         begun = self.place.number > 1 and not self._doomed
-        if begun and not torn:
-            await self._checkpoint()
-        self._part = None
-        if part is None:
-            return
-        if begun:
-            await part.keep()
-        else:
-            await part.discard()
+        try:
+            if begun and not torn:
+                await self._checkpoint()
+        finally:
+            self._part = None
+            if part is not None:
+                await (part.keep() if begun else part.discard())
 
 
 def _identity(request: Request, paging: Paging) -> str:

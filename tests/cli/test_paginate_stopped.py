@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from tests.cli.paging import WAYS, job, read, saved
 from tests.cli.running import events, finals, manifest, parts, started, wait_until
 from tests.conftest import RunCrawler
-from tests.serving.arrivals import Arrivals, Reply
+from tests.serving.arrivals import Arrival, Arrivals, Reply
 from tests.serving.lists import Lists
 
 LARGE = 1_900_000  # characters of an item; five make a page, and two pages are enough for a checkpoint
@@ -243,3 +244,67 @@ def test_events_tell_the_list_once(
     read(run_crawler, tmp_path, job(shop))
     (event,) = events(tmp_path / "events.jsonl")
     assert event["task"] == f"0 GET {shop.url('/orders')}"
+
+
+def test_a_list_that_was_led_to_another_host_goes_on_there(tmp_path: Path, run_crawler: RunCrawler) -> None:
+    asked: list[tuple[str, str]] = []
+    lost = {"/3"}
+
+    def site(arrival: Arrival) -> Reply | None:
+        asked.append((arrival.host, arrival.path))
+        if arrival.path == "/orders":
+            return Reply(302, headers=(("Location", f"http://127.0.0.2:{shop.port}/1"),))
+        if arrival.path in lost:
+            return None
+        number = int(arrival.path[1:])
+        body = b'{"data": [%d], "links": {"next": "/%d"}}' % (number, number + 1)
+        return Reply(200, body if number < 5 else b'{"data": [5]}')
+
+    with Arrivals(site) as shop:
+        jobs = job(shop, WAYS["next"])
+        broken_off(tmp_path, jobs, lambda: ("127.0.0.2", "/3") in asked, signal.SIGTERM)
+        lost.clear()
+        asked.clear()
+        ran, event = read(run_crawler, tmp_path, jobs)
+    assert (ran.returncode, event["attempts"]) == (0, 1), ran.stderr
+    assert asked == [("127.0.0.2", f"/{number}") for number in (3, 4, 5)]
+    assert saved(tmp_path) == [1, 2, 3, 4, 5]
+
+
+def test_a_host_that_is_given_up_leaves_its_lists_where_they_are(
+    lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    """The list waits for another try at its third page when other tasks find the host dead."""
+    dead = threading.Event()
+
+    def dying(arrival: Arrival) -> Reply | None:
+        if "page=3" in arrival.path:
+            dead.set()
+        if dead.is_set():
+            raise OSError("the host is gone")
+        return lists(arrival)
+
+    shop.script = dying
+    others = ", ".join(shop.url(f"/x{number}") for number in range(40))
+    patient = "retry: {attempts: 50, backoff: 10ms, max_backoff: 20ms}"
+    jobs = f"{job(shop, more=patient)}\n  - {{name: others, type: request, urls: [{others}]}}"
+    ran, _ = read(run_crawler, tmp_path, jobs, head='hosts: {"*": {concurrency: 1}}')
+    assert ran.returncode == 5, ran.stderr
+    told = {event["job"]: event for event in events(tmp_path / "events.jsonl")}
+    assert (told["list"]["outcome"], told["list"]["error"]["retryable"]) == ("failed", True)
+    assert 1 <= told["list"]["attempts"] < 50
+    shop.script = lists
+    lists.asked.clear()
+    ran, _ = read(run_crawler, tmp_path, job(shop), "--retry-failed")
+    assert ran.returncode == 0, ran.stderr
+    assert lists.asked == [3, 4, 5]
+    assert saved(tmp_path) == lists.lines()
+
+
+def test_status_tells_of_a_list_that_was_broken_off(
+    lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    lists.lost = {4}
+    broken_off(tmp_path, job(shop), lambda: 4 in lists.asked, signal.SIGTERM)
+    told = run_crawler("status", tmp_path / "test.yaml", "-o", "out")
+    assert (told.returncode, " B kept)" in told.stdout) == (0, True), told.stdout
