@@ -11,9 +11,14 @@ from crawler.job_types.tools import Carried
 
 
 class Carrying:
-    """Knows each task that carries something. ``told`` is called with those that the run leaves undone."""
+    """Knows each task that carries something. ``told`` is called with those that the run leaves undone.
 
-    def __init__(self, told: Callable[[Admitted], None]) -> None:
+    More than ``most`` of them do not keep it open while they wait: of lists on slow hosts there may be as
+    many as the frontier has room for.
+    """
+
+    def __init__(self, most: int, told: Callable[[Admitted], None]) -> None:
+        self._most = most
         self._told = told
         self._laden: dict[Admitted, None] = {}  # in the order in which they began
 
@@ -24,6 +29,11 @@ class Carrying:
             self._laden.pop(admitted, None)
         else:
             self._laden[admitted] = None
+
+    async def rest(self, admitted: Admitted) -> None:
+        """The task will wait for its next attempt. Raises ``StorageFailed``."""
+        if admitted.carried is not None and len(self._laden) > self._most:
+            await admitted.carried.rest()
 
     async def leave(self, admitted: Admitted) -> None:
         """The task has no more attempts in this run. Raises ``StorageFailed``."""

@@ -53,7 +53,7 @@ class Engine:
         )
         self._retries = Retries(bench, frontier, self._intake, mirrors, self.fail_storage)
         self._second_core = SecondCore(cores())
-        self._carrying = Carrying(self._retries.left)
+        self._carrying = Carrying(bench.workers, self._retries.left)
         self._budgets = Budgets(bench.budget, self._spend_out, self._intake.cut)
         self._attempts = Attempts(
             bench,
@@ -162,16 +162,18 @@ class Engine:
             self._holding.leave(admitted)
             self._budgets.sent(admitted.run, max(0, requests - 1))  # the first was counted as it began
             self._manners.heard(admitted, ended, traffic)
+            if admitted.carried is not None:
+                await self._kept(self._carrying.rest(admitted))
             self._retries.dispose(admitted, ended)
             self._wake_feeder.set()
             self._intake.wake()
             if admitted.over and admitted.carried is not None:
-                await self._leave(admitted)
+                await self._kept(self._carrying.leave(admitted))
             await self._settler.keep_up()
 
-    async def _leave(self, admitted: Admitted) -> None:
+    async def _kept(self, work: Awaitable[None]) -> None:
         try:
-            await self._carrying.leave(admitted)
+            await work
         except StorageFailed as error:
             self.fail_storage(str(error))
 

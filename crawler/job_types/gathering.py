@@ -71,6 +71,7 @@ class Gathering:
         self._bytes = 0
         self._unverified = False
         self._doomed = False
+        self._resting = False
 
     @classmethod
     async def open(cls, task: RequestTask, paging: Paging, tools: Tools) -> Gathering:
@@ -182,6 +183,28 @@ class Gathering:
     def doom(self) -> None:
         """See ``Carried.doom``."""
         self._doomed = True
+
+    async def rest(self) -> None:
+        """See ``Carried.rest``."""
+        part = self._part
+        if part is None or self._doomed:
+            return
+        await part.checkpoint()
+        self._part, self._resting = None, True
+        await part.keep()
+
+    async def wake(self, tools: Tools) -> bool:
+        """Open again what ``rest`` has closed; ``False`` if it was taken away, and the list begins again."""
+        if not self._resting:
+            return True
+        task, self._resting = self._task, False
+        assert task.target is not None
+        at = self._offset or None
+        self._part = await tools.files.open(task.target, job=task.job, key=task.key, resume_at=at)
+        if self._part.offset == self._offset:
+            return True
+        await self.begin_again()
+        return False
 
     async def leave(self) -> None:
         """See ``Carried.leave``."""

@@ -51,17 +51,20 @@ async def turn(task: RequestTask, paging: Paging, tools: Tools) -> Result | Goes
         onward = _onward(task, paging, gathering.place)
         if onward.task.slot != task.slot:
             return onward  # an earlier run was led to another host: it is that one's turn
+    if not await gathering.wake(tools):
+        return _onward(task, paging, gathering.place)
     try:
         return await _turned(task, paging, gathering, tools)
     except TaskError as error:
         if gathering.place.number > 1:
             error.args = (f"page {gathering.place.number}: {error}",)
-        if gathering.continued and _of_no_use(error):
+        idempotent = task.request.idempotent
+        if retry.retryable(error.failure(), task.retry, idempotent=idempotent):
+            raise
+        if gathering.continued and idempotent and _of_no_use(error):
             await gathering.begin_again()
             return _onward(task, paging, gathering.place)
-        failure, idempotent = error.failure(), task.request.idempotent
-        if not retry.retryable(failure, task.retry, idempotent=idempotent):
-            await gathering.fail()
+        await gathering.fail()
         raise
 
 
@@ -135,7 +138,8 @@ def _content(page: Page, task: RequestTask, paging: Paging) -> Content:
         at = pages.cursor(found) if paging.way is Way.CURSOR else pages.reference(found)
     if at is not None and paging.way is not Way.CURSOR:
         at = next_url(str(at), page.url, task.url)
-    return Content(lines, held, at, hashlib.blake2b(alike, digest_size=8).digest())
+    digest = hashlib.blake2b(alike, digest_size=8).digest() if paging.counts else b""
+    return Content(lines, held, at, digest)
 
 
 def _onward(task: RequestTask, paging: Paging, place: Place) -> GoesOn:

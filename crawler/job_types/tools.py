@@ -117,6 +117,12 @@ class Carried(Protocol):
     def doom(self) -> None:
         """The task will not be gone on with: there is nothing to be kept."""
 
+    async def rest(self) -> None:
+        """The next attempt may be long in coming, and others need the room: keep as little open as can be.
+
+        Raises ``StorageFailed``.
+        """
+
     async def leave(self) -> None:
         """Nobody in this run goes on with it: make durable what another run may go on with, and close.
 

@@ -73,5 +73,5 @@ def known_of(row: Sequence[Any], round_start: int) -> Known | None:
         last_modified=last_modified,
         checkpoint=None if offset is None else statements.checkpoint_of(offset, *version),
         part=None if offset is None else part,
-        begun=started,
+        begun=started and offset is not None,
     )

@@ -47,6 +47,26 @@ def test_lists_share_their_host_and_none_is_ahead_of_its_concurrency(
     assert third >= 5
 
 
+def test_more_lists_than_workers_wait_with_their_files_closed(
+    lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    """Each on a host of its own that wants its time, so that all have begun before one comes to its end."""
+    hosts = [f"127.0.1.{number}" for number in range(1, 13)]
+    (tmp_path / "shops.txt").write_text("".join(f"{shop.url('/o', host)}\n" for host in hosts))
+    lists.trouble = {4: [Reply(500)] * 3}
+    jobs = f"""  - name: list
+    type: request
+    from: shops.txt
+    paginate: {WAYS["link"]}
+    save: ${{index}}.jsonl"""
+    ran, _ = read(run_crawler, tmp_path, jobs, "--workers", "2", head='hosts: {"*": {delay: 100ms}}')
+    assert ran.returncode == 0, ran.stderr
+    assert all(saved(tmp_path, f"{number}.jsonl") == lists.lines() for number in range(12))
+    assert len(shop.log) == 12 * 5 + 3
+    last_begun = max(place for place, arrival in enumerate(shop.log) if arrival.path == "/o")
+    assert not any("page=5" in arrival.path for arrival in shop.log[:last_begun])
+
+
 def test_a_pause_that_the_server_asks_for_is_kept_before_the_same_page(
     lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

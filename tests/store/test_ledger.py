@@ -84,8 +84,24 @@ async def test_a_checkpoint_is_there_when_the_call_returns(tmp_path: Path) -> No
     async with run(tmp_path) as ledger:
         await ledger.checkpoint("images", "a", "http://example.test/a", "a.bin", CHECKPOINT)
         assert found(ledger) == Known(
-            outcome=None, url="http://example.test/a", current=True, checkpoint=CHECKPOINT, part="a.bin"
+            outcome=None,
+            url="http://example.test/a",
+            current=True,
+            checkpoint=CHECKPOINT,
+            part="a.bin",
+            begun=True,
         )
+
+
+async def test_a_checkpoint_of_an_earlier_round_is_told_apart(tmp_path: Path) -> None:
+    async with run(tmp_path, "one") as ledger:
+        await ledger.checkpoint("images", "a", "", "a.bin", CHECKPOINT)
+    async with run(tmp_path, "two", complete=False) as ledger:
+        assert (found(ledger).checkpoint, found(ledger).begun) == (CHECKPOINT, False)
+        await settled(ledger, record(outcome=Outcome.FAILED))
+    async with run(tmp_path, "three") as ledger:
+        known = found(ledger)
+        assert (known.checkpoint, known.current, known.begun) == (CHECKPOINT, True, False)
 
 
 async def test_a_later_checkpoint_replaces_an_earlier_one(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class Ledgers(RuleBasedStateMachine):
         if outcome not in KEEPS_FACTS:
             known = structs.replace(known, **facts)
         if outcome is not Outcome.FAILED:
-            known = structs.replace(known, checkpoint=None, part=None)
+            known = structs.replace(known, checkpoint=None, part=None, begun=False)
         self.known[key] = known
 
     @rule(key=KEYS, offset=st.integers(0, 9), place=NAMES)
@@ -65,12 +65,14 @@ class Ledgers(RuleBasedStateMachine):
         at = Checkpoint(offset, "v", None, "http://cdn.test/", 9)
         url = f"http://example.test/{key}"
         self.runner.run(self.ledger.checkpoint("images", key, url, place, at))
-        self.known[key] = structs.replace(self.begun(key), checkpoint=at, part=place)
+        self.known[key] = structs.replace(self.begun(key), checkpoint=at, part=place, begun=True)
 
     @rule(key=KEYS)
     def send(self, key: str) -> None:
         self.runner.run(self.ledger.sending("images", key, f"http://example.test/{key}"))
-        self.known[key] = structs.replace(self.begun(key), sending=True)
+        known = self.begun(key)
+        begun = known.checkpoint is not None
+        self.known[key] = structs.replace(known, sending=True, begun=begun)
 
     @rule(complete=st.booleans())
     def next_run(self, complete: bool) -> None:
@@ -81,7 +83,7 @@ class Ledgers(RuleBasedStateMachine):
             for key, known in self.known.items():
                 outcome = known.outcome if known.outcome is not None else self.past.get(key)
                 self.past[key] = outcome
-                self.known[key] = structs.replace(known, outcome=outcome, current=False)
+                self.known[key] = structs.replace(known, outcome=outcome, current=False, begun=False)
 
     @invariant()
     def agrees(self) -> None:
