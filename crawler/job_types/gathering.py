@@ -162,9 +162,9 @@ class Gathering:
 
     async def finish(self, page: Page, items: int, tools: Tools, *, cut: bool) -> Result:
         """The list under its final name, ``page`` being its last; ``cut`` if it goes on behind that."""
-        notes = [f"{self.place.number} pages"]
+        notes = [f"pages: {self.place.number}"]
         if self._paging.items is not None:
-            notes.append(f"{self.place.items + items} items")
+            notes.append(f"items: {self.place.items + items}")
         notes += [MOST_PAGES] if cut else []
         notes += ["unverified_length"] if self._unverified else []
         result = Result(outcome=Outcome.NEW, bytes=self._bytes)

@@ -222,6 +222,16 @@ def test_what_was_posted_and_answered_is_not_posted_again(
     assert saved(tmp_path) == lists.lines()
 
 
+def test_a_posted_list_whose_next_page_is_forgotten_does_not_begin_again_by_itself(
+    lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    jobs = job(shop, more=f"{POST}\nbudget: {{max_requests: 2}}")
+    assert read(run_crawler, tmp_path, jobs)[0].returncode == 7
+    lists.trouble = {3: [Reply(410)]}
+    ran, event = read(run_crawler, tmp_path, job(shop, more=POST))
+    assert (ran.returncode, event["outcome"], lists.asked) == (4, "failed", [1, 2, 3]), ran.stderr
+
+
 def time_passed(shop: Arrivals, seconds: float) -> bool:
     """Whether the last answer was given so long ago."""
     answered = shop.log[-1].answered
