@@ -218,6 +218,15 @@ def test_a_server_that_does_not_heed_the_number_is_found_out(
     assert f"it is page 1 once more: the server does not count by '{way}'" in event["error"]["message"]
 
 
+def test_with_processes_it_is_the_same(
+    lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    lists.trouble = {2: [Reply(503)]}
+    ran, event = read(run_crawler, tmp_path, job(shop), "--processes", "2")
+    assert (ran.returncode, event["attempts"], lists.asked) == (0, 2, [1, 2, 2, 3, 4, 5]), ran.stderr
+    assert saved(tmp_path) == lists.lines()
+
+
 def test_an_endless_list_ends_well_at_max_pages_and_says_so(
     lists: Lists, shop: Arrivals, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

@@ -16,7 +16,7 @@ from crawler.errors import Truncated
 from crawler.job_types.base import Portable
 from crawler.job_types.saving import news
 from crawler.job_types.tools import Tools
-from crawler.model import GoesOn, Outcome, Result, Task
+from crawler.model import Outcome, Result, Task
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.traffic import Traffic, current
 from crawler.net.transport import MovedAway
@@ -100,7 +100,7 @@ class Processes:
             self._portable[kind] = isinstance(job_type, Portable)
         return self._portable[kind] and job_type.portable(task) and any(link.up for link in self._links)
 
-    async def perform(self, type_name: str, task: Task, tools: Tools) -> Result | GoesOn:
+    async def perform(self, type_name: str, task: Task, tools: Tools) -> Result:
         """One attempt as the job type makes it; raises ``MovedAway`` and ``TaskError``."""
         with (
             self._company.files.reserved(task.target) if task.target is not None else contextlib.nullcontext()
@@ -114,8 +114,8 @@ class Processes:
                 return await self._left_behind(task, lost.intent)
         if isinstance(done.ended, Moved):
             raise MovedAway(done.ended.hop, done.ended.slot)
-        if done.ended is None:
-            raise RuntimeError("the attempt was broken off, and nobody had asked for that")
+        if not isinstance(done.ended, Result):
+            raise RuntimeError("the attempt was broken off or goes on, and nobody had asked for that")
         return done.ended
 
     async def close(self) -> None:
