@@ -59,6 +59,7 @@ class Engine:
             self._holding,
             self._settler,
             self._intake.robots,
+            self._intake.captures,
             self._second_core,
         )
         self.stopping: str | None = None

@@ -11,6 +11,8 @@ from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
 from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import BodySpec, body_maker
+from crawler.job_types.capture_spec import CaptureMap, captures_of, refuse_impossible
+from crawler.job_types.captured import Capture
 from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
@@ -43,6 +45,9 @@ class RequestKeys(JobSpec, BodySpec):
     method: Method = "GET"
     save: TextField | None = Field(None, description="Save the answer's body at this path.")
     expect: ExpectSpec = Field(ExpectSpec.unset(), description="What the answer must be.")
+    capture: CaptureMap | None = Field(
+        None, description="Values to take out of the answer, for later jobs: ${needs.JOB.NAME}."
+    )
     idempotency_key: TextField | None = Field(
         None, description="Sent as Idempotency-Key; makes POST and PATCH safe to send again."
     )
@@ -54,6 +59,12 @@ class RequestKeys(JobSpec, BodySpec):
                 raise ValueError("expected 'urls' without 'url' and 'from'")
         elif self.url is None and self.rows is None:
             raise ValueError("expected 'url', 'urls' or 'from'")
+        return self
+
+    @model_validator(mode="after")
+    def _one_answer_to_capture_from(self) -> RequestKeys:
+        urls = None if self.rows is not None else 1 if self.urls is None else len(self.urls)
+        refuse_impossible(self.capture, urls=urls, method=self.method)
         return self
 
 
@@ -74,6 +85,7 @@ class RequestTask(Task, frozen=True, kw_only=True):
     """One request to send."""
 
     expect: Expectation
+    captures: tuple[Capture, ...] = ()
 
 
 class RequestJob:
@@ -98,14 +110,14 @@ class RequestJob:
         return rows_to_come(job, job.spec.rows)
 
     def portable(self, task: RequestTask) -> bool:
-        """One request and its answer can be made anywhere."""
-        return True
+        """Not where values are captured: they are kept where the run is."""
+        return not task.captures
 
     async def perform(self, task: RequestTask, tools: Tools) -> Result:
         """Send the request and hold its answer against what is expected of it."""
         refuse_foreign(tools.files, task)
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
-            return await answer(response, task, task.expect, tools)
+            return await answer(response, task, task.expect, tools, task.captures)
 
 
 class Post(RequestJob):
@@ -134,13 +146,14 @@ class _Builder:
             headers = own_of(item.own, spec.rows, values).headers + headers
         return RequestTask(
             job=job.name,
-            key=f"{item.ordinal} {spec.method} {url}",
+            key=f"{item.ordinal} {spec.method} {self._requests.name(item, url)}",
             ordinal=item.ordinal,
             slot=urls.slot(url),
             request=self._requests.make(url, values, auth, self._body(values), own_headers=headers),
             target=None if spec.save is None else safe_target(text(spec.save, values)),
             retry=job.retry,
             expect=self._expect(values),
+            captures=captures_of(spec.capture),
         )
 
 

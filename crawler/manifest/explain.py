@@ -171,6 +171,8 @@ class _Sought:
         if isinstance(item, Misfit):
             if not item.url or not self._is(item.url):
                 return None
+            if foreseen.failure is None:
+                return None
             return Answer(job=job, fetches=False, why="its entry cannot become a task", failure=item.failure)
         if item.slot != self._slot and not item.mirrors:
             return None  # most rows of a long list
@@ -205,6 +207,9 @@ def _no(job: Job) -> Answer:
         return Answer(
             job=job, fetches=None, why=f"a run will tell: its tasks are made of what {needs} brings"
         )
+    if job.asks.in_urls:
+        asked = ", ".join(job.asks.jobs)
+        return Answer(job=job, fetches=None, why=f"a run will tell: its URLs hold what {asked} will capture")
     return Answer(job=job, fetches=False, why="it is none of the job's URLs")
 
 

@@ -1,0 +1,53 @@
+"""What requests of this run captured: kept in memory alone, hidden at once, and put into jobs that use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from crawler.engine.admitted import Bench
+from crawler.engine.jobs import JobRun, JobTable
+from crawler.job_types.asking import as_written, supplied
+from crawler.syntax.needs import Lost
+
+# They say nothing that would have to be hidden, and stand in too many texts.
+_WORDS = frozenset({"true", "false", "null"})
+
+
+class Captures:
+    """The captured values of every job of one run."""
+
+    def __init__(self, table: JobTable, bench: Bench) -> None:
+        self._table = table
+        self._bench = bench
+
+    def keep(self, run: JobRun, values: Mapping[str, object]) -> None:
+        """Hide what a request of the job captured from now on, and keep it for jobs that use it."""
+        self._bench.hide(_texts(values.values()))
+        run.captured = dict(values)
+
+    def supply(self, run: JobRun) -> None:
+        """Put into a job that starts what it uses. What a request did not come to fails tasks that use it."""
+        needs: dict[str, Mapping[str, object]] = {}
+        for written, name in run.job.asks.jobs.items():
+            need = self._table[name]
+            if not need.well:
+                ended = "was left out" if need.reason else "did not end well"
+                needs[written] = Lost(f"job {name!r} {ended}")
+            elif need.captured is not None:
+                needs[written] = need.captured
+            else:
+                run.unsupplied = f"job {name!r} was done by an earlier run, and what it captured is not kept"
+        run.job = as_written(run.job) if run.unsupplied else supplied(run.job, needs)
+
+    def users(self, run: JobRun) -> Iterator[JobRun]:
+        """The jobs of the run that use what this one captures."""
+        return (user for user in self._table if run.job.name in user.job.asks.jobs.values())
+
+
+def _texts(values: Iterable[object]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str) and value.lower() not in _WORDS:
+            yield value
+            yield value.strip()
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield str(value)
