@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobRun, JobTable
-from crawler.job_types.asking import as_written, supplied
+from crawler.job_types.asking import as_written, listed, supplied
+from crawler.job_types.base import Fetch, Misfit
+from crawler.model import Task
+from crawler.policy.owning import without_secrets
 from crawler.syntax.needs import Lost
 
 # They say nothing that would have to be hidden, and stand in too many texts.
@@ -33,11 +37,25 @@ class Captures:
             if not need.well:
                 ended = "was left out" if need.reason else "did not end well"
                 needs[written] = Lost(f"job {name!r} {ended}")
+                run.unread = True  # what fails for that is there to be done once the value is
             elif need.captured is not None:
                 needs[written] = need.captured
             else:
                 run.unsupplied = f"job {name!r} was done by an earlier run, and what it captured is not kept"
         run.job = as_written(run.job) if run.unsupplied else supplied(run.job, needs)
+
+    def tasks(self, run: JobRun) -> Iterable[Task | Misfit | Fetch]:
+        """The tasks of a job that was supplied. One that lacks a value has the key that it has with it."""
+        tasks, sources = self._bench.types[run.job.type].tasks, self._bench.sources
+        found = tasks(run.job, sources)
+        if not listed(run.job) or all(self._table[name].well for name in run.job.asks.jobs.values()):
+            return found
+        return map(self._known, found, tasks(as_written(run.job), sources))
+
+    def _known(self, item: Task | Misfit | Fetch, written: Task | Misfit | Fetch) -> Task | Misfit | Fetch:
+        if isinstance(item, Misfit) and isinstance(written, Task):
+            return replace(item, task=without_secrets(written, self._bench.redact).key)
+        return item
 
     def users(self, run: JobRun) -> Iterator[JobRun]:
         """The jobs of the run that use what this one captures."""

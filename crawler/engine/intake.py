@@ -165,7 +165,7 @@ class Intake:
                 self._take_in(run, [misfit])
             run.source = growth
         else:
-            run.source = iter(job_type.tasks(job, bench.sources))
+            run.source = iter(self.captures.tasks(run))
 
     def _grown(self, run: JobRun) -> None:
         """Newly found URLs are in the ledger."""

@@ -33,9 +33,9 @@ def _changed(job: Job, change: Change) -> Job:
 
 
 def _with(value: object, change: Change) -> object:
-    """The value with every template in it changed that waits for captured values."""
+    """The value with every template in it changed that names captured values."""
     if isinstance(value, Template):
-        return change(value) if NEEDS in value.names else value
+        return change(value) if any(value.waiting(NEEDS)) else value
     if isinstance(value, BaseModel):
         found = {name: getattr(value, name) for name in type(value).model_fields}
         changed = {name: made for name, given in found.items() if (made := _with(given, change)) is not given}

@@ -72,11 +72,12 @@ class Misfit:
     ordinal: int
     url: str
     failure: Failure
+    task: str | None = None  # the key of the task that it is once what it lacks is there
 
     @property
     def key(self) -> str:
         """What the ledger knows it by."""
-        return f"row {self.ordinal}"
+        return f"row {self.ordinal}" if self.task is None else self.task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from crawler.net.transport import Response
 if TYPE_CHECKING:  # most requests capture nothing
     from crawler.pages.extraction import Document, Field, Unreadable
     from crawler.pages.field_values import Value
+    from crawler.pages.references import Base
 
 _JSON, _HTML = "application/json", "text/html"
 
@@ -81,7 +82,8 @@ class Taking:
                 kind = _JSON if each.field.jmespath is not None else _HTML
                 if kind not in documents:
                     documents[kind] = Document(body, _as(kind, declared), self._response.url, len(body))
-                self._take(each, documents[kind].found(each.field))
+                document = documents[kind]
+                self._take(each, document.found(each.field), document.here)
         self._kept()
 
     def refuse(self) -> None:
@@ -89,12 +91,13 @@ class Taking:
         if self._problems:
             raise UnexpectedContent("; ".join(self._problems), sent=True, answered=True)
 
-    def _take(self, wanted: Capture, found: Sequence[object] | Unreadable) -> None:
+    def _take(self, wanted: Capture, found: Sequence[object] | Unreadable, here: Base | None = None) -> None:
+        """``here`` is what URLs are relative to, if not the answer's own."""
         from crawler.pages.extraction import read
         from crawler.pages.references import base
 
         name = wanted.field.name
-        value, wrong = read(found, wanted.field, base(self._response.url), _kind)
+        value, wrong = read(found, wanted.field, here or base(self._response.url), _kind)
         if isinstance(value, str) and not _sendable(value):
             value, wrong = wanted.field.default, ["expected text, found bytes that are none"]
         self._values[name] = value

@@ -71,7 +71,7 @@ class Template:
         return self._bound
 
     def waiting(self, name: str) -> Iterator[Expression]:
-        """Its expressions that name this root name."""
+        """Its expressions that name this root name and are not evaluated yet."""
         return (piece for piece in self._pieces if isinstance(piece, Expression) and name in piece.names)
 
     def supplied(self, values: Mapping[str, object]) -> Template:

@@ -150,3 +150,17 @@ def test_a_post_whose_url_holds_a_token_is_not_sent_again_under_the_next_token(
         assert job_of(ran.stdout, "order")["unknown"] == 1
     assert members.logins == 2
     assert [each.path for each in door.log if each.path.startswith("/order")] == [f"/order?t={token(1)}"]
+
+
+def test_retry_failed_does_what_failed_for_a_value_that_was_not_there(
+    door: Arrivals, members: Members, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    members.broken["/login"] = 403
+    path = manifest(tmp_path, login(door) + reports(door, "/a.csv", more=", to: a, when: always"))
+    assert run_crawler("run", path, "-o", "out").returncode == 4
+    members.broken.clear()
+    ran = run_crawler("run", path, "-o", "out", "--retry-failed")
+    assert ran.returncode == 0, ran.stderr
+    assert finals(tmp_path / "out") == {"a": b"for members: /a.csv\n"}
+    assert "failed" not in run_crawler("status", path, "-o", "out").stdout.partition("last round")[2]
+    assert run_crawler("failures", path, "-o", "out").stdout == ""
