@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 
 from crawler.engine.admitted import Bench
@@ -24,9 +24,9 @@ class Captures:
         self._table = table
         self._bench = bench
 
-    def keep(self, run: JobRun, values: Mapping[str, object]) -> None:
-        """Hide what a request of the job captured from now on, and keep it for jobs that use it."""
-        self._bench.hide(_texts(values.values()))
+    def keep(self, run: JobRun, values: Mapping[str, object], found: Set[str]) -> None:
+        """Keep what a request of the job captured for jobs that use it; hide what its answer held of that."""
+        self._bench.hide(_texts(values[name] for name in values if name in found))
         run.captured = dict(values)
 
     def supply(self, run: JobRun) -> None:

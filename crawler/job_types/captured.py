@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -37,21 +37,23 @@ class Capture:
 
 
 class Taking:
-    """What is taken out of one answer, head first; ``keep`` gets all of it so far, good or not.
+    """What is taken out of one answer, head first.
 
-    It does so before anything else is said of the answer, which may quote a part of it.
+    ``keep`` gets all values so far, good or not, and the names of those that the answer holds. It does so
+    before anything else is said of the answer, which may quote a part of it.
     """
 
     def __init__(
         self,
         captures: Sequence[Capture],
         response: Response,
-        keep: Callable[[Mapping[str, object]], None],
+        keep: Callable[[Mapping[str, object], Set[str]], None],
     ) -> None:
         self.captures = captures
         self._response = response
         self._keep = keep
         self._values: dict[str, Value] = {}
+        self._found: set[str] = set()  # the others have their defaults
         self._problems: list[str] = []
 
     @property
@@ -93,19 +95,21 @@ class Taking:
 
     def _take(self, wanted: Capture, found: Sequence[object] | Unreadable, here: Base | None = None) -> None:
         """``here`` is what URLs are relative to, if not the answer's own."""
-        from crawler.pages.extraction import read
+        from crawler.pages.extraction import Unreadable, read
         from crawler.pages.references import base
 
         name = wanted.field.name
         value, wrong = read(found, wanted.field, here or base(self._response.url), _kind)
         if isinstance(value, str) and not _sendable(value):
             value, wrong = wanted.field.default, ["expected text, found bytes that are none"]
+        elif found and not wrong and not isinstance(found, Unreadable):
+            self._found.add(name)
         self._values[name] = value
         self._problems += [f"capture {name!r}: {reason} ({wanted.query})" for reason in wrong]
 
     def _kept(self) -> None:
         if self.captures:
-            self._keep(self._values)
+            self._keep(self._values, self._found)
 
 
 def _matched(pattern: str, text: str) -> list[str]:

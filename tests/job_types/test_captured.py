@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -36,17 +36,17 @@ def taken(
     body: bytes = b"", headers: Mapping[str, str] | None = None, **wanted: Any
 ) -> tuple[dict[str, Any], str | None]:
     """What is captured, and what is wrong with the rest."""
-    kept: list[Mapping[str, object]] = [{}]
+    kept: list[tuple[Mapping[str, object], Set[str]]] = [({}, set())]
     specs = {name: CaptureSpec.model_validate(given) for name, given in wanted.items()}
     captures = [spec.capture(name) for name, spec in specs.items()]
-    taking = Taking(captures, cast("Response", Answered(headers or {})), kept.append)
+    taking = Taking(captures, cast("Response", Answered(headers or {})), lambda *given: kept.append(given))
     taking.head()
     taking.body(body)
     try:
         taking.refuse()
     except UnexpectedContent as error:
-        return dict(kept[-1]), str(error)
-    return dict(kept[-1]), None
+        return dict(kept[-1][0]), str(error)
+    return dict(kept[-1][0]), None
 
 
 @given(value=VALUES)
@@ -151,3 +151,13 @@ def test_what_is_kept_is_kept_before_anything_is_refused() -> None:
     found, problem = taken(b'{"a": "first"}', {"X": "head"}, a="a", b="b", c={"header": "X"})
     assert problem == "capture 'b': required, found nothing (jmespath: b)"
     assert found == {"a": "first", "b": None, "c": "head"}
+
+
+def test_only_what_the_answer_holds_is_told_to_be_so() -> None:
+    specs = {"a": "a", "b": {"jmespath": "b", "default": "free"}, "c": {"css": "p", "default": "x"}}
+    told: list[Set[str]] = []
+    captures = [CaptureSpec.model_validate(given).capture(name) for name, given in specs.items()]
+    taking = Taking(captures, cast("Response", Answered()), lambda values, found: told.append(set(found)))
+    taking.head()
+    taking.body(b'{"a": "1"}')
+    assert told == [set(), {"a"}]
