@@ -10,7 +10,7 @@ from crawler.config import Config
 from crawler.job_types.base import Asks, Job
 from crawler.job_types.spec import JobSpec
 from crawler.manifest.drafts import Draft
-from crawler.manifest.needs import Order
+from crawler.manifest.needs import Order, reached
 from crawler.policy.budget import Budget
 
 
@@ -29,7 +29,7 @@ def _job(draft: Draft, ordinal: int, order: Order, asks: Asks, config: Config, f
         type=draft.job_type.name,
         spec=_with_proxy(spec, config),
         ordinal=ordinal,
-        needs=order.needs.get(draft.name, ()),
+        needs=_needs(draft, order, asks),
         takes_from=order.takes_from.get(draft.name, ()),
         asks=asks,
         when=spec.when,
@@ -39,6 +39,15 @@ def _job(draft: Draft, ordinal: int, order: Order, asks: Asks, config: Config, f
         folder=folder,
         budget=_budget(spec),
     )
+
+
+def _needs(draft: Draft, order: Order, asks: Asks) -> tuple[str, ...]:
+    """What it waits for; with ``--only`` also a job that it asks, if those between the two are left out."""
+    needs = order.needs.get(draft.name, ())
+    if not asks.jobs:
+        return needs
+    waits = reached(needs, order.needs)
+    return (*needs, *(job for job in dict.fromkeys(asks.jobs.values()) if job not in waits))
 
 
 def _budget(spec: JobSpec) -> Budget:

@@ -19,6 +19,12 @@ def check_captures(drafts: Drafts, order: Order, only: Sequence[str], findings: 
     return {draft.name: checking.asks(draft) for draft in order.enabled if draft.uses}
 
 
+_ANOTHER_KEY = (
+    "the next run captures another value, and by that the server cannot tell that a request is sent again; "
+    "expected a key that stays the same"
+)
+
+
 class _Checking:
     def __init__(self, drafts: Drafts, order: Order, only: Sequence[str], findings: Findings) -> None:
         self._drafts = drafts
@@ -34,6 +40,8 @@ class _Checking:
         return Asks(jobs, frozenset(use.key for use in draft.uses))
 
     def _good(self, draft: Draft, use: Use) -> Iterator[tuple[Reference, str]]:
+        if use.key == "idempotency_key":
+            self._findings.add(use.node, _ANOTHER_KEY)
         found, why = use.named()
         if why is not None:
             self._findings.add(use.node, why)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crawler.crawled import Found, HostFacts, Queued, Use
 from crawler.errors import TaskError
+from crawler.job_types.asking import as_written
 from crawler.job_types.base import Fetch, Job, JobType, Misfit
 from crawler.job_types.table import JOB_TYPES
 from crawler.manifest.kept_robots import KeptRobots
@@ -119,7 +120,7 @@ class Explainer:
         """What a crawl's scope says of the URL, at the depth at which it was found if it ever was."""
         from crawler.job_types.crawl import Crawl, scope_of
 
-        begun = Crawl().begin(job)
+        begun = Crawl().begin(as_written(job))
         form = canonical(url, begun.rules.canonical)
         if form is None:
             return Answer(job=job, fetches=False, why="a crawl fetches http and https URLs only")

@@ -123,8 +123,7 @@ def test_values_go_into_every_part_of_requests_of_every_type(
   - {{name: get, type: request, {common}, auth: {{token: "{t}"}}, url: "{server.url("/echo/get/" + t)}",
       expect: {{text: "{t}", json: {{path: "/echo/get/{t}"}}}}, save: "{t}.json"}}
   - {{name: form, type: post, {common}, url: "{server.url("/echo/form")}", form: {{a: "{t}"}}}}
-  - {{name: parts, type: post, {common}, url: "{server.url("/echo/parts")}", multipart: {{a: "{t}"}},
-      idempotency_key: "{t}"}}
+  - {{name: parts, type: post, {common}, url: "{server.url("/echo/parts")}", multipart: {{a: "{t}"}}}}
   - {{name: text, type: post, {common}, url: "{server.url("/echo/text")}", text: "{t}"}}
   - {{name: up, type: upload, {common}, url: "{server.url("/echo/up")}", files: up.txt, fields: {{a: "{t}"}}}}
   - {{name: down, type: download, {common}, to: "d/{t}", urls: ["{server.url("/echo/down")}"]}}
@@ -251,7 +250,8 @@ def test_plan_and_explain_show_what_is_known_and_the_rest_as_written(
         + reports(door, "/a.csv", more=", to: 'r/${needs.login.session}/${name}'")
         + f"  - {{name: elsewhere, type: request, needs: login, url: {other}}}\n"
         + f"  - {{name: sums, type: download, needs: login, to: s, urls: ['{door.url('/s')}'], "
-        "checksum: '${needs.login.session}'}\n",
+        "checksum: '${needs.login.session}'}\n"
+        + f"  - {{name: site, type: crawl, needs: login, {BEARER}, start: '{door.url('/site/')}'}}\n",
     )
     assert run_crawler("check", path).returncode == 0
     plan = run_crawler("plan", path, "-o", "out")
@@ -263,12 +263,16 @@ def test_plan_and_explain_show_what_is_known_and_the_rest_as_written(
         for job in json.loads(run_crawler("plan", path, "-o", "out", "--json").stdout)["jobs"]
     }
     assert {name: (job["tasks"], job["problems"]) for name, job in jobs.items()} == {
-        name: (1, []) for name in ("login", "reports", "elsewhere", "sums")
+        name: (1, []) for name in ("login", "reports", "elsewhere", "sums", "site")
     }
     told = run_crawler("explain", path, door.url("/a.csv"), "-o", "out").stdout
     assert "reports (download) fetches it" in told
     assert "elsewhere (request) may fetch it: a run will tell" in told
     assert "login (post) does not fetch it" in told
+    assert "!" not in told
+    told = run_crawler("explain", path, door.url("/site/"), "-o", "out").stdout
+    assert "site (crawl) fetches it" in told
+    assert "!" not in told
     assert door.log == []
 
 
@@ -292,3 +296,28 @@ def test_short_values_and_words_are_no_secrets_that_could_be_hidden(
     assert (
         tmp_path / "out" / "v.json"
     ).read_bytes() == b'{"n": 1, "flag": true, "word": "true", "build": "20417"}'
+
+
+def test_what_is_behind_a_job_that_is_left_out_of_the_run_is_waited_for(
+    door: Arrivals, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    between = f"  - {{name: between, type: request, needs: login, url: '{door.url('/between')}'}}\n"
+    users = reports(door, "/a.csv", more=", to: a").replace("needs: login", "needs: between")
+    path = manifest(tmp_path, users + between + login(door))
+    ran = run_crawler("run", path, "-o", "out", "--only", "reports", "--only", "login")
+    assert ran.returncode == 0, ran.stderr
+    assert [each.path for each in door.log] == ["/login", "/a.csv"]
+
+
+def test_a_body_that_is_too_large_to_be_held_is_refused(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url("/file/1000")
+    jobs = f"""  - {{name: a, type: request, url: "{url}", capture: {{t: {{regex: x}}}}, expect: {{max_bytes: 999}}}}
+  - {{name: b, type: request, url: "{url}", capture: {{t: {{header: ETag}}}}, expect: {{max_bytes: 1000}}}}"""
+    ran = run_crawler("run", manifest(tmp_path, jobs), "-o", "out", "--events", "events.jsonl")
+    assert ran.returncode == 4, ran.stderr
+    told = {
+        each["job"]: each["error"] and each["error"]["class"] for each in events(tmp_path / "events.jsonl")
+    }
+    assert told == {"a": "too_large", "b": None}

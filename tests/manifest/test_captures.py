@@ -221,6 +221,20 @@ def test_only_refuses_a_user_alone_and_takes_both(desk: Desk) -> None:
     assert [job.name for job in desk.load(text, only=["log-in"]).jobs] == ["log-in"]
 
 
+def test_only_with_a_job_between_left_out_still_waits_for_what_it_uses(desk: Desk) -> None:
+    between = "- {name: between, type: request, needs: login, url: 'https://x/'}\n"
+    text = HEAD + LOGIN + between + use("${needs.login.token}", "needs: between")
+    needs = {job.name: job.needs for job in desk.load(text, only=["login", "use"]).jobs}
+    assert needs == {"login": (), "use": ("login",)}
+    assert desk.load(text).jobs[-1].needs == ("between",)
+
+
+def test_an_idempotency_key_must_stay_what_it_is(desk: Desk) -> None:
+    keys = "needs: login, type: post, url: 'https://x/', idempotency_key: '${needs.login.token}'"
+    (found,) = desk.problems(f"{HEAD}{LOGIN}- {{name: use, {keys}}}\n")
+    assert found.startswith("4:77: the next run captures another value")
+
+
 def test_tasks_as_written_and_supplied(desk: Desk) -> None:
     urls = (
         "['https://x/${needs.login.build}?a=1', {url: 'https://y/', to: 'n/${needs.login.build | int + 1}'}]"
