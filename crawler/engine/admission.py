@@ -110,6 +110,8 @@ class Admission:
             return False
         task = without_secrets(item, self._bench.redact)
         known = self._bench.ledger.find(run.job.name, task.key)
+        if known is None and run.job.asks.unforeseen:
+            return False  # it may be known by what was captured then
         todo = standing(known, self._bench.intent, job_whole=run.whole_before)
         if todo is Standing.CARRY and known is not None:
             return self._is_good(run, task, known)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from crawler.job_types.asking import as_written
-from crawler.job_types.base import READ_AHEAD, Fetch, Job, JobType, Misfit, Sources
+from crawler.job_types.asking import as_written, listed
+from crawler.job_types.base import READ_AHEAD, Fetch, Growing, Job, JobType, Misfit, Sources
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Failure, Task
 from crawler.policy.owning import Claim, with_own_target, without_secrets
@@ -89,7 +89,19 @@ class Preview:
             return False
         if self._taken_up is None or foreseen.failure is not None or not isinstance(task, Task):
             return False
-        return not self._taken_up(task.job, task.key)
+        return not (self._taken_up(task.job, task.key) or self._captured_again(foreseen.job))
+
+    def _captured_again(self, job: Job) -> bool:
+        """Whether a job that uses what this one captures has anything to send, as a run would find out."""
+        return any(job.name in user.asks.jobs.values() and self._has_work(user) for user in self._jobs)
+
+    def _has_work(self, job: Job) -> bool:
+        assert self._taken_up is not None
+        if not listed(job) or isinstance(JOB_TYPES[job.type], Growing) or job.asks.unforeseen:
+            return True
+        tasks = JOB_TYPES[job.type].tasks(as_written(job), self._sources)
+        keys = (without_secrets(task, self._redact).key for task in tasks if isinstance(task, Task))
+        return any(self._taken_up(job.name, key) for key in keys) or self._captured_again(job)
 
     def _foreseen(self, job: Job, item: Task | Misfit | Fetch) -> Foreseen:
         if isinstance(item, Misfit):

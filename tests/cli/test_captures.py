@@ -313,8 +313,9 @@ def test_a_body_that_is_too_large_to_be_held_is_refused(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:
     url = threaded_server.url("/file/1000")
-    jobs = f"""  - {{name: a, type: request, url: "{url}", capture: {{t: {{regex: x}}}}, expect: {{max_bytes: 999}}}}
-  - {{name: b, type: request, url: "{url}", capture: {{t: {{header: ETag}}}}, expect: {{max_bytes: 1000}}}}"""
+    a, b = (f"  - {{name: {name}, type: request, url: '{url}'" for name in "ab")
+    jobs = f"""{a}, capture: {{t: {{regex: x}}}}, expect: {{max_bytes: 999}}}}
+{b}, capture: {{t: {{header: ETag}}}}, expect: {{max_bytes: 1000}}}}"""
     ran = run_crawler("run", manifest(tmp_path, jobs), "-o", "out", "--events", "events.jsonl")
     assert ran.returncode == 4, ran.stderr
     told = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from tests.serving.arrivals import Arrivals
 
 if TYPE_CHECKING:
     from tests.conftest import RunCrawler
+
+
+def planned(stdout: str) -> dict[str, int]:
+    return {job["name"]: job["tasks"] for job in json.loads(stdout)["jobs"]}
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
@@ -87,10 +92,19 @@ def test_retry_failed_logs_in_again_for_what_failed_and_only_for_that(
     path = manifest(tmp_path, login(door) + reports(door, "/a.csv", "/b.csv", more=", to: '${name}'"))
     assert run_crawler("run", path, "-o", "out").returncode == 4
     members.broken.clear()
-    assert run_crawler("run", path, "-o", "out", "--retry-failed").returncode == 0
+    again = ("-o", "out", "--retry-failed")
+    assert planned(run_crawler("run", path, *again, "--dry-run", "--json").stdout) == {
+        "login": 1,
+        "reports": 1,
+    }
+    assert run_crawler("run", path, *again).returncode == 0
     assert members.logins == 2
     assert len([each for each in door.log if each.path == "/a.csv"]) == 1
-    assert run_crawler("run", path, "-o", "out", "--retry-failed").returncode == 0
+    assert planned(run_crawler("run", path, *again, "--dry-run", "--json").stdout) == {
+        "login": 0,
+        "reports": 0,
+    }
+    assert run_crawler("run", path, *again).returncode == 0
     assert members.logins == 2
 
 
@@ -164,3 +178,17 @@ def test_retry_failed_does_what_failed_for_a_value_that_was_not_there(
     assert finals(tmp_path / "out") == {"a": b"for members: /a.csv\n"}
     assert "failed" not in run_crawler("status", path, "-o", "out").stdout.partition("last round")[2]
     assert run_crawler("failures", path, "-o", "out").stdout == ""
+
+
+def test_retry_failed_finds_a_download_that_is_named_after_what_was_captured(
+    door: Arrivals, members: Members, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    members.broken["/a.csv"] = 404
+    user = "{jmespath: user.id}"
+    captures = login(door).replace("capture: {", f"capture: {{id: {user}, ")
+    path = manifest(tmp_path, captures + reports(door, "/a.csv", more=", to: 'a-${needs.login.id}'"))
+    assert run_crawler("run", path, "-o", "out").returncode == 4
+    members.broken.clear()
+    ran = run_crawler("run", path, "-o", "out", "--retry-failed")
+    assert ran.returncode == 0, ran.stderr
+    assert finals(tmp_path / "out") == {"a-7": b"for members: /a.csv\n"}
