@@ -136,6 +136,7 @@ class _Builder:
         self._requests = Requests(job, method=spec.method, idempotent=repeatable)
         self._body = body_maker(spec, job.folder)
         self._expect = spec.expect.expectations()
+        self._captures = captures_of(spec.capture)
 
     def build(self, item: Item) -> RequestTask:
         """Raises ``TemplateFailed`` or ``UnsafePath``."""
@@ -153,7 +154,7 @@ class _Builder:
             target=None if spec.save is None else safe_target(text(spec.save, values)),
             retry=job.retry,
             expect=self._expect(values),
-            captures=captures_of(spec.capture),
+            captures=self._captures,
         )
 
 
