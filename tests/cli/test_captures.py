@@ -322,3 +322,25 @@ def test_a_body_that_is_too_large_to_be_held_is_refused(
         each["job"]: each["error"] and each["error"]["class"] for each in events(tmp_path / "events.jsonl")
     }
     assert told == {"a": "too_large", "b": None}
+
+
+def test_other_processes_use_what_this_one_has_captured(
+    door: Arrivals, members: Members, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    bad = door.url("/bad?t=${needs.login.token}")
+    members.broken["/bad"] = 404
+    paths = [f"/{number}.csv" for number in range(40)]
+    path = manifest(
+        tmp_path,
+        reports(door, *paths, more=", to: '${name}'")
+        + f"  - {{name: bad, type: request, needs: login, {BEARER}, url: '{bad}'}}\n"
+        + login(door),
+        head='hosts:\n  "127.0.0.1": {concurrency: 32}',
+    )
+    flags = ("-o", "out", "--processes", "3", "--events", "events.jsonl", "--report", "report.json", "-v")
+    ran = run_crawler("run", path, *flags)
+    assert ran.returncode == 4, ran.stderr
+    assert len(finals(tmp_path / "out")) == len(paths)
+    assert members.logins == 1
+    told = [each.read_bytes() for each in tmp_path.rglob("*") if each.is_file() and each != path]
+    assert not any(token(1).encode() in each for each in [*told, ran.stdout.encode(), ran.stderr.encode()])
