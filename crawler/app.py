@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,7 +48,7 @@ class Prepared:
 def prepare(options: Options, environ: Mapping[str, str] | None = None) -> Prepared:
     """Load and check everything that a run depends on. Raises ``ManifestInvalid`` with every problem."""
     environ = os.environ if environ is None else environ
-    with _no_bug_untold(telling(environ)):
+    with _no_bug_untold(lambda text: Redactor(telling(environ)).text(text)):
         return _prepared(options, environ)
 
 
@@ -128,8 +128,9 @@ async def run_prepared(prepared: Prepared, options: Options, signals: Signals | 
         _refuse_unwritable("--events", Path(options.events), replaced=False)
     if not options.embedded:
         settle_memory()
-    with _no_bug_untold(prepared.manifest.secrets):
-        async with Session(prepared.config, prepared.manifest, options) as session:
+    redactor = Redactor(prepared.manifest.secrets)
+    with _no_bug_untold(redactor.text):
+        async with Session(prepared.config, prepared.manifest, options, redactor) as session:
             loop = asyncio.get_running_loop()
             if signals is not None:
                 signals.attach(loop, session.stop)
@@ -180,14 +181,14 @@ def _refuse_unwritable(flag: str, file: Path, *, replaced: bool) -> None:
 
 
 @contextmanager
-def _no_bug_untold(secrets: Iterable[str]) -> Iterator[None]:
+def _no_bug_untold(redact: Callable[[str], str]) -> Iterator[None]:
     """Turn what no room foresaw into ``ProgramBroken``, without the secrets that it may quote."""
     try:
         yield
     except CrawlerError:
         raise
     except Exception as error:
-        raise ProgramBroken.by(error, Redactor(secrets).text) from error
+        raise ProgramBroken.by(error, redact) from error
 
 
 def _refuse_running_loop() -> None:

@@ -44,11 +44,11 @@ from crawler.store.records import RunInfo
 class Session:
     """Everything that lives exactly as long as one run."""
 
-    def __init__(self, config: Config, manifest: Manifest, options: Options) -> None:
+    def __init__(self, config: Config, manifest: Manifest, options: Options, redactor: Redactor) -> None:
         self._config = config
         self._manifest = manifest
         self._options = options
-        self._redactor = Redactor(manifest.secrets)
+        self._redactor = redactor
         self._gauges = Gauges()
         self._run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self._bug: str | None = None
@@ -215,6 +215,7 @@ class Session:
             emit=emit,
             redact=self._redactor.text,
             conceals=self._redactor.holds,
+            hide=self._redactor.learn,
             hosts=hosts,
             monotonic=asyncio.get_running_loop().time,
             wall=time.time,

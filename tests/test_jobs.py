@@ -37,6 +37,10 @@ FILES: dict[str, dict[str, bytes]] = {
         "tables/prices.csv": content.SMALL_FILES["prices.csv"],
         "pictures/teal.svg": content.images()["teal.svg"],
     },
+    "login": {
+        "members/anna/prices.csv": content.SMALL_FILES["prices.csv"],
+        "members/anna/poem.txt": content.SMALL_FILES["poem.txt"],
+    },
     "upload": {"outbox/poem.txt": content.SMALL_FILES["poem.txt"]},
     "paginate": {"logbook.jsonl": LOGBOOK, "by-offset.jsonl": LOGBOOK},
     "nightly": {
@@ -48,6 +52,7 @@ CRAWLED = len(content.handbook()) + 2  # with the page that has moved, and the o
 TASKS = {
     "crawl": {"offline": CRAWLED, "archive": CRAWLED},
     "list": {"files": 3, "busy": 1},
+    "login": {"login": 1, "files": 2, "tell": 1},
     "download": {"named": 3, "images": 3, "laid-out": 1},
     "request": {"query": 1, "alive": 2, "replace": 1, "form": 1, "remove": 1},
     "paginate": {"linked": 1, "by-cursor": 1, "by-offset": 1, "first-pages": 1},

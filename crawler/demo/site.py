@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import mimetypes
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -26,6 +27,7 @@ class Site:
     def __init__(self) -> None:
         self.turned_away = False
         self.uploads: dict[str, str] = {}  # file name → sha256
+        self.tokens: set[str] = set()  # of those who have logged in
 
     def application(self) -> web.Application:
         """The site as an aiohttp application."""
@@ -45,6 +47,8 @@ class Site:
                 web.post("/ingest", self.ingest),
                 web.put("/store/{name}", self.store),
                 web.post("/hooks/done", self.hook),
+                web.post("/login", self.login),
+                web.get("/members/{name}", self.member),
                 web.get("/ticks", self.ticks),
             ]
         )
@@ -155,6 +159,22 @@ class Site:
         """Take a JSON notice and say what has been handed in so far."""
         notice = await request.json()
         return web.json_response({"noted": notice, "uploads": sorted(self.uploads)})
+
+    async def login(self, request: web.Request) -> web.Response:
+        """Let in whoever has a name: the answer holds a token, another one each time."""
+        told = await request.json()
+        if not told.get("user"):
+            return web.json_response({"error": "who is there?"}, status=403)
+        token = secrets.token_urlsafe(16)
+        self.tokens.add(token)
+        return web.json_response({"token": token, "member": {"name": told["user"], "since": 2019}})
+
+    async def member(self, request: web.Request) -> web.Response:
+        """One of the small files, for those who have logged in."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self.tokens:
+            return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"}, text="log in first\n")
+        return await self.small(request)
 
     async def ticks(self, request: web.Request) -> web.WebSocketResponse:
         """Once subscribed by any JSON message, a tick every 50 ms until the client has enough."""

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import repeat
+from itertools import islice, repeat
 
 from msgspec import structs
 
 from crawler.engine.admitted import Admitted, Bench
+from crawler.engine.captures import Captures
 from crawler.engine.jobs import JobRun
 from crawler.engine.settle import Kept, Settler
-from crawler.job_types.base import Keeping, Misfit
+from crawler.errors import TemplateFailed
+from crawler.job_types.asking import as_written, listed
+from crawler.job_types.base import Fetch, Growing, Keeping, Misfit
 from crawler.job_types.saving import kept as unchanged
 from crawler.model import ErrorClass, Failure, Known, Outcome, Result, Task
 from crawler.policy.names import fold
 from crawler.policy.owning import with_own_target, without_secrets
 from crawler.policy.rounds import Standing, standing
 
+# Tasks of a job that are looked at to find out whether it has work left; a longer one is taken to have some.
+MOST_LOOKED_AT = 1000
+
 
 class Admission:
     """Asks the ledger about each task that comes in; those that need no attempt are settled at once."""
 
-    def __init__(self, bench: Bench, settler: Settler) -> None:
+    def __init__(self, bench: Bench, settler: Settler, captures: Captures) -> None:
         self._bench = bench
         self._settler = settler
+        self._captures = captures
 
     def begin_job(self, run: JobRun) -> None:
         """Ask the ledger, once, what it will have to be asked of each of the job's tasks."""
@@ -43,7 +50,11 @@ class Admission:
         left: list[Task] = []
         kept: list[Kept] = []
         for task, known in zip(tasks, memories, strict=False):
-            if (todo := self._judged(run, task, known, kept)) is not None:
+            todo = self._judged(run, task, known, kept)
+            if todo is not None and run.unsupplied is not None:
+                failure = TemplateFailed(run.unsupplied).failure()
+                self._settler.settle(Admitted(todo, run), Result(outcome=Outcome.FAILED, failure=failure))
+            elif todo is not None:
                 left.append(todo)
         if kept:
             self._settler.keep(run, kept)
@@ -51,15 +62,17 @@ class Admission:
 
     def _judged(self, run: JobRun, task: Task, known: Known | None, kept: list[Kept]) -> Task | None:
         """The task with what it may rely on; ``None`` if it ended, in ``kept`` if its file is good."""
-        match standing(known, self._bench.intent, job_whole=run.whole_before):
+        todo = standing(known, self._bench.intent, job_whole=run.whole_before)
+        if todo in (Standing.CARRY, Standing.LEAVE) and self._wanted(run):
+            todo = Standing.DO  # its answer came, but what it captured is gone with the run that it came to
+        match todo:
             case Standing.DO:
                 return task if known is None else self._to_do(run, task, self._usable(task, known), kept)
             case Standing.LEAVE:
                 run.open -= 1
             case Standing.CARRY:
                 assert known is not None
-                has_file = task.target is not None or (run.site is not None and known.target is not None)
-                if has_file and not self._is_good(run, task, known):
+                if not self._is_good(run, task, known):
                     return structs.replace(task, known=self._usable(task, known))
                 assert known.outcome is not None
                 self._settler.deliver(Admitted(task, run), Result(outcome=known.outcome), 0.0)
@@ -68,9 +81,41 @@ class Admission:
         return None
 
     def _is_good(self, run: JobRun, task: Task, known: Known) -> bool:
-        """Whether the file that this round has made is there, and what the task wants by now."""
+        """Whether the file that this round has made, if any, is there, and what the task wants by now."""
+        if task.target is None and (run.site is None or known.target is None):
+            return True
         wanted = run.keeping is None or run.keeping.still_fits(task, known)
         return wanted and self._bench.files.is_intact(known)
+
+    def _wanted(self, run: JobRun) -> bool:
+        """Whether a job that uses what this one captures has work left, as far as that can be told."""
+        if run.wanted is None:
+            run.wanted = any(self._has_work(user) for user in self._captures.users(run))
+        return run.wanted
+
+    def _has_work(self, run: JobRun) -> bool:
+        """Whether anything may be left to do of a job that has not started yet."""
+        self.begin_job(run)
+        if not run.remembered or not self._listed(run) or self._wanted(run):
+            return True
+        tasks = self._bench.types[run.job.type].tasks(as_written(run.job), self._bench.sources)
+        looked_at = list(islice(tasks, MOST_LOOKED_AT + 1))
+        return len(looked_at) > MOST_LOOKED_AT or not all(self._settled(run, item) for item in looked_at)
+
+    def _listed(self, run: JobRun) -> bool:
+        return listed(run.job) and not isinstance(self._bench.types[run.job.type], Growing)
+
+    def _settled(self, run: JobRun, item: Task | Misfit | Fetch) -> bool:
+        if not isinstance(item, Task):
+            return False
+        task = without_secrets(item, self._bench.redact)
+        known = self._bench.ledger.find(run.job.name, task.key)
+        if known is None and run.job.asks.unforeseen:
+            return False  # it may be known by what was captured then
+        todo = standing(known, self._bench.intent, job_whole=run.whole_before)
+        if todo is Standing.CARRY and known is not None:
+            return self._is_good(run, task, known)
+        return todo is not Standing.DO
 
     def _to_do(self, run: JobRun, task: Task, known: Known, kept: list[Kept]) -> Task | None:
         if run.keeping is None or not run.keeping.already(task, known, self._bench.files):

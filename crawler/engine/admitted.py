@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -130,6 +130,7 @@ class Bench:
     emit: Callable[[Event], None]
     redact: Callable[[str], str]
     conceals: Callable[[str], bool]  # whether a text holds a secret
+    hide: Callable[[Iterable[str]], None]  # these texts are secrets, from now on
     hosts: HostRules
     monotonic: Callable[[], float]
     wall: Callable[[], float]

@@ -7,6 +7,7 @@ from functools import partial
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempt import Ended, Perform, attempt
 from crawler.engine.budgets import Budgets
+from crawler.engine.captures import Captures
 from crawler.engine.carrying import Carrying
 from crawler.engine.holding import Holding
 from crawler.engine.manners import Manners
@@ -29,6 +30,7 @@ class Attempts:
         carrying: Carrying,
         settler: Settler,
         robots: RobotsGate,
+        captures: Captures,
         aside: Aside,
     ) -> None:
         self._bench = bench
@@ -38,6 +40,7 @@ class Attempts:
         self._carrying = carrying
         self._settler = settler
         self._robots = robots
+        self._captures = captures
         self._aside = aside
         self._once = Once()
 
@@ -63,6 +66,7 @@ class Attempts:
             borrow=partial(self._holding.borrow, admitted),
             give_back=partial(self._holding.give_back, admitted),
             once=self._once.get,
+            captured=partial(self._captures.keep, admitted.run),
             site=admitted.run.site,
             sitemaps=self._robots.sitemaps,
             aside=self._aside,

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from crawler.engine.admission import Admission
 from crawler.engine.admitted import Admitted, Bench
+from crawler.engine.captures import Captures
 from crawler.engine.errands import Errands
 from crawler.engine.fetching import fetch_rows
 from crawler.engine.growth import Growth, JobSite
@@ -48,7 +49,8 @@ class Intake:
         self._manners = manners
         self._frontier = manners.frontier
         self._settler = settler
-        self._admission = Admission(bench, settler)
+        self.captures = Captures(table, bench)
+        self._admission = Admission(bench, settler, self.captures)
         self._mirrors = mirrors
         self._wake_feeder = wake_feeder
         self._ended = ended
@@ -143,9 +145,11 @@ class Intake:
         return held < self._room or (held < self._most and not self._frontier.startable)
 
     def _start(self, run: JobRun) -> None:
-        bench, job = self._bench, run.job
+        bench = self._bench
         run.started = True
         self._admission.begin_job(run)
+        self.captures.supply(run)
+        job = run.job
         bench.emit(JobStarted(time=bench.wall(), job=job.name))
         job_type = bench.types[job.type]
         if isinstance(job_type, Growing):
@@ -164,7 +168,7 @@ class Intake:
                 self._take_in(run, [misfit])
             run.source = growth
         else:
-            run.source = iter(job_type.tasks(job, bench.sources))
+            run.source = iter(self.captures.tasks(run))
 
     def _grown(self, run: JobRun) -> None:
         """Newly found URLs are in the ledger."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from crawler.engine.growth import JobSite
@@ -28,6 +28,9 @@ class JobRun:
     resting: bool = False  # its source has nothing to give just now
     concluding: bool = False
     site: JobSite | None = None  # of a job that grows
+    captured: Mapping[str, object] | None = None  # what its request has captured in this run
+    wanted: bool | None = None  # whether a job that still has work uses that; None: nobody has asked yet
+    unsupplied: str | None = None  # why it goes without values that it uses: it can have no work left
     ordinal: int = 0
     counts: Counts = field(default_factory=Counts)
     spent: Spending = field(default_factory=Spending)

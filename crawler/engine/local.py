@@ -63,6 +63,7 @@ class Engine:
             self._carrying,
             self._settler,
             self._intake.robots,
+            self._intake.captures,
             self._second_core,
         )
         self.stopping: str | None = None

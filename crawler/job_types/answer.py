@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from crawler.errors import StorageFailed
 from crawler.job_types import reading
+from crawler.job_types.captured import Capture, Taking
 from crawler.job_types.expect import LARGEST_IN_MEMORY, Expectation
 from crawler.job_types.saving import finish
 from crawler.job_types.tools import Tools
@@ -15,18 +18,23 @@ from crawler.net.transport import Response
 DRAINED = 1024 * 1024
 
 
-async def answer(response: Response, task: Task, expect: Expectation, tools: Tools) -> Result:
-    """Check the answer, and save its body if the task has a target.
+async def answer(
+    response: Response, task: Task, expect: Expectation, tools: Tools, captures: Sequence[Capture] = ()
+) -> Result:
+    """Check the answer, capture what is wanted of it, and save its body if the task has a target.
 
     Raises ``BadStatus``, ``UnexpectedContent``, ``TooLarge``, and what reading and saving raise.
     """
-    expect.check_head(response)
+    taking = Taking(captures, response, tools.captured)
+    taking.head()
+    expect.check_head(response, quoted=not captures)
+    taking.refuse()
     tools.gauge.start(response.length)
     if task.target is not None:
-        return await _saved(response, task, expect, tools)
+        return await _saved(response, task, expect, tools, taking)
     note = None if response.verified_length else "unverified_length"
-    if expect.looks_inside:
-        body = await _looked_into(response, expect, tools)
+    if expect.looks_inside or taking.looks_inside:
+        body = await _looked_into(response, expect, tools, taking)
         received = len(body)
     elif expect.measures:
         received = await reading.pour(response, tools.gauge, expect.max_bytes, _let_go)
@@ -45,11 +53,13 @@ async def answer(response: Response, task: Task, expect: Expectation, tools: Too
     )
 
 
-async def _looked_into(response: Response, expect: Expectation, tools: Tools) -> bytes:
+async def _looked_into(response: Response, expect: Expectation, tools: Tools, taking: Taking) -> bytes:
     cap = LARGEST_IN_MEMORY if expect.max_bytes is None else expect.max_bytes
     body = await reading.whole_body(response, tools.gauge, cap)
     reading.refuse_short(len(body), expect.min_bytes)
-    expect.check_body(body, response.headers.get("Content-Type"))
+    taking.body(body)
+    expect.check_body(body, response.headers.get("Content-Type"), quoted=not taking.captures)
+    taking.refuse()
     return body
 
 
@@ -71,10 +81,11 @@ async def _drained(response: Response, tools: Tools, note: str | None) -> tuple[
     return received, note
 
 
-async def _saved(response: Response, task: Task, expect: Expectation, tools: Tools) -> Result:
+async def _saved(response: Response, task: Task, expect: Expectation, tools: Tools, taking: Taking) -> Result:
     """The body in a file under its final name, or nothing."""
     assert task.target is not None
-    body = await _looked_into(response, expect, tools) if expect.looks_inside else None
+    inside = expect.looks_inside or taking.looks_inside
+    body = await _looked_into(response, expect, tools, taking) if inside else None
     part = await tools.files.open(task.target, job=task.job, key=task.key)
     try:
         if body is not None:

@@ -19,6 +19,31 @@ from crawler.store.files import Files
 READ_AHEAD = 128
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Whose captured values a job's templates name, and where."""
+
+    jobs: Mapping[str, str] = field(default_factory=dict)  # as written after ``needs`` → the job's name
+    keys: frozenset[str] = frozenset()  # the job's own keys in which they stand
+
+    def __bool__(self) -> bool:
+        return bool(self.keys)
+
+    @property
+    def in_urls(self) -> bool:
+        """Whether nobody can tell the URLs of its tasks before the run."""
+        return not self.keys.isdisjoint(_URL_KEYS)
+
+    @property
+    def unforeseen(self) -> bool:
+        """Whether nobody can tell, before the run, its tasks' URLs, or what they are known by."""
+        return not self.keys.isdisjoint(_NAMING_KEYS)
+
+
+_URL_KEYS = frozenset({"url", "urls", "from", "mirrors", "proxy"})
+_NAMING_KEYS = _URL_KEYS | {"to", "save", "checksum", "data"}  # with those whose values must be of a form
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as the manifest means it: its checked spec with every default already applied."""
@@ -29,6 +54,7 @@ class Job:
     ordinal: int
     needs: tuple[str, ...] = ()
     takes_from: tuple[str, ...] = ()  # the jobs whose files its tasks are made of
+    asks: Asks = field(default_factory=Asks)
     when: When = When.SUCCESS
     enabled: bool = True
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -46,11 +72,12 @@ class Misfit:
     ordinal: int
     url: str
     failure: Failure
+    task: str | None = None  # the key of the task that it is once what it lacks is there
 
     @property
     def key(self) -> str:
         """What the ledger knows it by."""
-        return f"row {self.ordinal}"
+        return f"row {self.ordinal}" if self.task is None else self.task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from crawler.model import Row, Task
 from crawler.policy import urls
 from crawler.request import Auth, Body, Pairs, Request
 from crawler.syntax.fields import header_pairs, param_pairs
-from crawler.syntax.template import Template, Text, text
+from crawler.syntax.template import NEEDS, Template, Text, text
 
 URL_FIELDS = frozenset({"host", "path", "name", "stem", "ext", "query_hash"})
 
@@ -144,6 +144,16 @@ class Requests:
             item.values.update(urls.fields(url))
         return url, auth
 
+    def name(self, item: Item, url: str) -> str:
+        """What the ledger knows the item's URL by: as it is, but with captured values as written.
+
+        The next run has others, and would take a request that must not be repeated for another one.
+        """
+        if not isinstance(item.url, Template) or NEEDS not in item.url.bound:
+            return url
+        written = text(item.url.as_written(NEEDS), item.values)
+        return written if urls.problem(written, self._schemes) else requestable(written, self._schemes)[0]
+
     def make(
         self, url: str, values: Values, auth: Auth | None, body: Body | None = None, own_headers: Pairs = ()
     ) -> Request:
@@ -174,10 +184,10 @@ def source_request(job: Job, url: str) -> Request:
     """
     spec: JobSpec = job.spec
     known = {
-        name: {key: value for key, value in getattr(spec, name).items() if names_in(value) is None}
+        name: {key: value for key, value in getattr(spec, name).items() if not names_in(value)}
         for name in ("headers", "params", "cookies")
     }
-    auth = spec.auth if names_in(spec.auth) is None else None
+    auth = None if names_in(spec.auth) else spec.auth
     bare = replace(job, spec=spec.model_copy(update={**known, "auth": auth}))
     requests = Requests(bare, identity=True, url_fields=False)
     found, own = requests.url(Item(0, url, {}))

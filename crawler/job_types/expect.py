@@ -39,8 +39,11 @@ class Expectation:
         """Whether the body must at least be counted to its end."""
         return self.min_bytes is not None or self.max_bytes is not None
 
-    def check_head(self, response: Response) -> None:
-        """Raise ``BadStatus`` or ``UnexpectedContent`` if status or header fields are not as expected."""
+    def check_head(self, response: Response, *, quoted: bool = True) -> None:
+        """Raise ``BadStatus`` or ``UnexpectedContent`` if status or header fields are not as expected.
+
+        Unless ``quoted`` it does not say what a header field is: it may be secret.
+        """
         if not match.status_fits(response.status, self.statuses or SUCCESS):
             raise bad_status(response, match.shown(self.statuses))
         if self.content_types:
@@ -53,26 +56,32 @@ class Expectation:
             if value is None:
                 raise _unexpected(f"the answer has no {name} header; expected {wanted!r}")
             if not match.value_fits(value, wanted):
-                raise _unexpected(f"header {name} is {value[:200]!r}; expected {wanted!r}")
+                found = repr(value[:200]) if quoted else "something else"
+                raise _unexpected(f"header {name} is {found}; expected {wanted!r}")
 
-    def check_body(self, body: bytes, content_type: str | None) -> None:
-        """Raise ``UnexpectedContent`` if the body's text or JSON is not as expected."""
+    def check_body(self, body: bytes, content_type: str | None, *, quoted: bool = True) -> None:
+        """Raise ``UnexpectedContent`` if the body's text or JSON is not as expected.
+
+        Unless ``quoted`` it does not say how the body begins: it may begin with a secret.
+        """
         if self.texts:
             text = match.decoded(body, content_type)
+            begins = f"; it begins {text[:120]!r}" if quoted else ""
             for wanted in self.texts:
                 if not match.text_fits(text, wanted):
-                    raise _unexpected(f"the body does not hold {wanted!r}; it begins {text[:120]!r}")
+                    raise _unexpected(f"the body does not hold {wanted!r}{begins}")
         for expected in self.json:
-            difference = match.json_difference(expected, _json_of(body))
+            difference = match.json_difference(expected, _json_of(body, quoted=quoted), quoted=quoted)
             if difference is not None:
                 raise _unexpected(f"in the body, {difference}")
 
 
-def _json_of(body: bytes) -> object:
+def _json_of(body: bytes, *, quoted: bool) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _unexpected(f"the body is no JSON ({error}); it begins {body[:120]!r}") from None
+        begins = f"; it begins {body[:120]!r}" if quoted else ""
+        raise _unexpected(f"the body is no JSON ({error}){begins}") from None
 
 
 def _unexpected(message: str) -> UnexpectedContent:

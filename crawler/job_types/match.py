@@ -77,43 +77,52 @@ def decoded(body: bytes, content_type: str | None) -> str:
         return body.decode("utf-8", "replace")
 
 
-def json_difference(expected: object, found: object, at: str = "$") -> str | None:
+def json_difference(expected: object, found: object, at: str = "$", *, quoted: bool = True) -> str | None:
     """Where ``found`` first fails to hold ``expected``, as a sentence; ``None`` if it holds it.
 
-    Mappings may hold more keys than expected; lists must be equally long; ``true`` is not ``1``.
+    Mappings may hold more keys than expected; lists must be equally long; ``true`` is not ``1``. Unless
+    ``quoted`` the sentence does not say what was found.
     """
     if isinstance(expected, Mapping):
-        return _mapping_difference(expected, found, at)
+        return _mapping_difference(expected, found, at, quoted)
     if isinstance(expected, list | tuple):
-        return _list_difference(expected, found, at)
+        return _list_difference(expected, found, at, quoted)
     alike = isinstance(expected, bool) == isinstance(found, bool)
     if alike and expected == found:
         return None
-    return f"{at} is {_brief(found)}; expected {_brief(expected)}"
+    return f"{at} is {_found(found, quoted)}; expected {_brief(expected)}"
 
 
-def _mapping_difference(expected: Mapping[object, object], found: object, at: str) -> str | None:
+def _mapping_difference(
+    expected: Mapping[object, object], found: object, at: str, quoted: bool
+) -> str | None:
     if not isinstance(found, Mapping):
-        return f"{at} is {_brief(found)}; expected an object"
+        return f"{at} is {_found(found, quoted)}; expected an object"
     for key, value in expected.items():
         if key not in found:
             return f"{at} has no key {str(key)!r}; expected {_brief(value)}"
-        difference = json_difference(value, found[key], f"{at}.{key}")
+        difference = json_difference(value, found[key], f"{at}.{key}", quoted=quoted)
         if difference is not None:
             return difference
     return None
 
 
-def _list_difference(expected: list[object] | tuple[object, ...], found: object, at: str) -> str | None:
+def _list_difference(
+    expected: list[object] | tuple[object, ...], found: object, at: str, quoted: bool
+) -> str | None:
     if not isinstance(found, list):
-        return f"{at} is {_brief(found)}; expected a list"
+        return f"{at} is {_found(found, quoted)}; expected a list"
     if len(found) != len(expected):
         return f"{at} has {len(found)} items; expected {len(expected)}"
     for index, (wanted, value) in enumerate(zip(expected, found, strict=True)):
-        difference = json_difference(wanted, value, f"{at}[{index}]")
+        difference = json_difference(wanted, value, f"{at}[{index}]", quoted=quoted)
         if difference is not None:
             return difference
     return None
+
+
+def _found(value: object, quoted: bool) -> str:
+    return _brief(value) if quoted else "something else"
 
 
 def _brief(value: object) -> str:

@@ -76,6 +76,10 @@ class PaginateSpec(Spec):
 
     def refuse_misfit(self, others: Mapping[str, Any]) -> None:
         """Raise ValueError if the request's other keys leave nothing to turn pages by."""
+        if others.get("capture") is not None:
+            raise ValueError(
+                "'capture' takes values out of one answer, and a list has many; expected one of the two"
+            )
         body = others.get("json_")
         if self.cursor is not None and self.cursor.in_ == "json" and not isinstance(body, dict | Template):
             raise ValueError("a cursor with 'in: json' goes into the request's 'json', which must be a map")

@@ -15,11 +15,11 @@ Built = TypeVar("Built")
 
 
 def prepare(given: object, build: Callable[[Values], Built]) -> Callable[[Values], Built]:
-    """``build`` for each task if there is a template anywhere in ``given``, else its one result.
+    """``build`` for each task if a template anywhere in ``given`` waits for its values, else its one result.
 
     A failing ``build`` fails each time, never here: a problem belongs to a task.
     """
-    if names_in(given) is not None:
+    if names_in(given):
         return build
     kept: list[Built] = []
 

@@ -11,6 +11,8 @@ from crawler.errors import TemplateFailed
 from crawler.job_types.answer import answer
 from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import BodySpec, body_maker
+from crawler.job_types.capture_spec import CaptureMap, captures_of, refuse_impossible
+from crawler.job_types.captured import Capture
 from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
@@ -46,10 +48,12 @@ class RequestKeys(JobSpec, BodySpec):
     method: Method = "GET"
     save: TextField | None = Field(None, description="Save the answer's body at this path.")
     expect: ExpectSpec = Field(ExpectSpec.unset(), description="What the answer must be.")
+    capture: CaptureMap | None = Field(
+        None, description="Values to take out of the answer, for later jobs: ${needs.JOB.NAME}."
+    )
     idempotency_key: TextField | None = Field(
         None, description="Sent as Idempotency-Key; makes POST and PATCH safe to send again."
     )
-
     paginate: PaginateSpec | None = Field(
         None, description="The answer is the first page of a list: read all, save it as JSON Lines."
     )
@@ -70,6 +74,12 @@ class RequestKeys(JobSpec, BodySpec):
             value.refuse_misfit(others.data)
         return value
 
+    @model_validator(mode="after")
+    def _one_answer_to_capture_from(self) -> RequestKeys:
+        urls = None if self.rows is not None else 1 if self.urls is None else len(self.urls)
+        refuse_impossible(self.capture, urls=urls, method=self.method)
+        return self
+
 
 class RequestSpec(RequestKeys):
     """Send requests."""
@@ -88,6 +98,7 @@ class RequestTask(Task, frozen=True, kw_only=True):
     """One request to send, or a list to read page by page; ``turned`` asks for a page behind the first."""
 
     expect: Expectation
+    captures: tuple[Capture, ...] = ()
     paging: Paging | None = None
     turned: Request | None = None
 
@@ -119,8 +130,8 @@ class RequestJob:
         return rows_to_come(job, job.spec.rows)
 
     def portable(self, task: RequestTask) -> bool:
-        """One request and its answer can be made anywhere; a list goes on with what is open here."""
-        return task.paging is None
+        """Not where values are captured, nor lists: both leave something that is kept where the run is."""
+        return not task.captures and task.paging is None
 
     async def perform(self, task: RequestTask, tools: Tools) -> Result | GoesOn:
         """Send the request and hold its answer against what is expected of it; of a list, one page."""
@@ -128,7 +139,7 @@ class RequestJob:
         if task.paging is not None:
             return await turn(task, task.paging, tools)
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
-            return await answer(response, task, task.expect, tools)
+            return await answer(response, task, task.expect, tools, task.captures)
 
 
 class Post(RequestJob):
@@ -147,6 +158,7 @@ class _Builder:
         self._requests = Requests(job, method=spec.method, idempotent=repeatable)
         self._body = body_maker(spec, job.folder)
         self._expect = spec.expect.expectations()
+        self._captures = captures_of(spec.capture)
         self._paging = None if spec.paginate is None else spec.paginate.paging()
 
     def build(self, item: Item) -> RequestTask:
@@ -158,13 +170,14 @@ class _Builder:
             headers = own_of(item.own, spec.rows, values).headers + headers
         return RequestTask(
             job=job.name,
-            key=f"{item.ordinal} {spec.method} {url}",
+            key=f"{item.ordinal} {spec.method} {self._requests.name(item, url)}",
             ordinal=item.ordinal,
             slot=urls.slot(url),
             request=self._requests.make(url, values, auth, self._body(values), own_headers=headers),
             target=None if spec.save is None else safe_target(text(spec.save, values)),
             retry=job.retry,
             expect=self._expect(values),
+            captures=self._captures,
             paging=self._paging,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -43,6 +43,10 @@ def _nothing_borrowed(count: int) -> None:
 def _no_sitemaps(origin: str) -> Sequence[str]:
     """Nobody read a robots.txt."""
     return ()
+
+
+def _nobody_uses(values: Mapping[str, object], found: Set[str]) -> None:
+    """No job needs what was captured."""
 
 
 async def _each_time(key: str, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -170,6 +174,9 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     give_back: Callable[[int], None] = _nothing_borrowed  # so many of them are over
     # The outcome of work that attempts share: by its key it is done once a run, unless it fails.
     once: Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]] = _each_time
+    # What is captured: there for later jobs, if the task ends well. Those that the answer holds, which are
+    # named, are hidden from now on.
+    captured: Callable[[Mapping[str, object], Set[str]], None] = _nobody_uses
     site: Site | None = None  # of a job that grows
     sitemaps: Callable[[str], Sequence[str]] = _no_sitemaps  # that the origin's robots.txt names
     aside: Aside = msgspec.field(default_factory=NowhereElse)

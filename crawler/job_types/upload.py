@@ -199,7 +199,7 @@ class _Builder:
         body = _body(spec, path, values)
         return UploadTask(
             job=job.name,
-            key=f"{self._method} {url} {relative}",
+            key=f"{self._method} {self._requests.name(item, url)} {relative}",
             ordinal=item.ordinal,
             slot=urls.slot(url),
             request=self._requests.make(url, values, auth, body),

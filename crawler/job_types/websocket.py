@@ -162,7 +162,7 @@ class _Builder:
         until = spec.until
         return WebSocketTask(
             job=job.name,
-            key=target or url,
+            key=target or self._requests.name(item, url),
             ordinal=item.ordinal,
             slot=urls.slot(url),
             request=self._requests.make(url, values, auth),

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from crawler.config import Config
-from crawler.job_types.base import Job
+from crawler.job_types.base import Asks, Job
 from crawler.job_types.spec import JobSpec
 from crawler.manifest.drafts import Draft
-from crawler.manifest.needs import Order
+from crawler.manifest.needs import Order, reached
 from crawler.policy.budget import Budget
 
 
-def assemble(order: Order, config: Config, folder: Path) -> list[tuple[Draft, Job]]:
+def assemble(order: Order, asks: Mapping[str, Asks], config: Config, folder: Path) -> list[tuple[Draft, Job]]:
     """The jobs to run, each beside the draft that knows where it stands."""
     return [
-        (draft, _job(draft, ordinal, order, config, folder)) for ordinal, draft in enumerate(order.chosen)
+        (draft, _job(draft, ordinal, order, asks.get(draft.name, Asks()), config, folder))
+        for ordinal, draft in enumerate(order.chosen)
     ]
 
 
-def _job(draft: Draft, ordinal: int, order: Order, config: Config, folder: Path) -> Job:
+def _job(draft: Draft, ordinal: int, order: Order, asks: Asks, config: Config, folder: Path) -> Job:
     spec = draft.spec
     return Job(
         name=draft.name,
         type=draft.job_type.name,
         spec=_with_proxy(spec, config),
         ordinal=ordinal,
-        needs=order.needs.get(draft.name, ()),
+        needs=_needs(draft, order, asks),
         takes_from=order.takes_from.get(draft.name, ()),
+        asks=asks,
         when=spec.when,
         timeouts=config.timeouts(draft.job_type.timeouts, spec.timeout),
         retry=config.retry_rule(spec.retry),
@@ -36,6 +39,15 @@ def _job(draft: Draft, ordinal: int, order: Order, config: Config, folder: Path)
         folder=folder,
         budget=_budget(spec),
     )
+
+
+def _needs(draft: Draft, order: Order, asks: Asks) -> tuple[str, ...]:
+    """What it waits for; with ``--only`` also a job that it asks, if those between the two are left out."""
+    needs = order.needs.get(draft.name, ())
+    if not asks.jobs:
+        return needs
+    waits = reached(needs, order.needs)
+    return (*needs, *(job for job in dict.fromkeys(asks.jobs.values()) if job not in waits))
 
 
 def _budget(spec: JobSpec) -> Budget:

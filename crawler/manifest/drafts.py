@@ -14,6 +14,7 @@ from crawler.manifest.defaults import with_defaults
 from crawler.manifest.findings import Findings
 from crawler.manifest.matrix import Combination, combinations
 from crawler.manifest.names import Names
+from crawler.manifest.uses import Use, uses_in
 from crawler.syntax.checked import check
 from crawler.syntax.nodes import Node
 from crawler.syntax.words import closest, shown, suggestion
@@ -32,6 +33,7 @@ class Draft:
     job_type: JobType
     spec: JobSpec
     combination: Combination
+    uses: tuple[Use, ...]
 
     def at(self, *steps: str | int) -> Node:
         """The node of a key or item, or the nearest one around it that was written."""
@@ -118,6 +120,7 @@ def _drafts(node: Node, written: str, names: Names, findings: Findings) -> Itera
         value = known.render(node, findings)
         if not isinstance(value, dict):
             return
+        uses = tuple(uses_in(node, value))
         value.pop("matrix", None)  # it has done its work, and been checked
         if "name" in value:
             value["name"] = name
@@ -130,7 +133,13 @@ def _drafts(node: Node, written: str, names: Names, findings: Findings) -> Itera
             findings.extend(error.problems)
             return  # the other combinations would mostly say the same
         yield Draft(
-            name=name, written=written, node=node, job_type=job_type, spec=spec, combination=combination
+            name=name,
+            written=written,
+            node=node,
+            job_type=job_type,
+            spec=spec,
+            combination=combination,
+            uses=uses,
         )
 
 

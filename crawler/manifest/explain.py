@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crawler.crawled import Found, HostFacts, Queued, Use
 from crawler.errors import TaskError
+from crawler.job_types.asking import as_written
 from crawler.job_types.base import Fetch, Job, JobType, Misfit
 from crawler.job_types.table import JOB_TYPES
 from crawler.manifest.kept_robots import KeptRobots
@@ -119,7 +120,7 @@ class Explainer:
         """What a crawl's scope says of the URL, at the depth at which it was found if it ever was."""
         from crawler.job_types.crawl import Crawl, scope_of
 
-        begun = Crawl().begin(job)
+        begun = Crawl().begin(as_written(job))
         form = canonical(url, begun.rules.canonical)
         if form is None:
             return Answer(job=job, fetches=False, why="a crawl fetches http and https URLs only")
@@ -171,6 +172,8 @@ class _Sought:
         if isinstance(item, Misfit):
             if not item.url or not self._is(item.url):
                 return None
+            if foreseen.failure is None:
+                return None
             return Answer(job=job, fetches=False, why="its entry cannot become a task", failure=item.failure)
         if item.slot != self._slot and not item.mirrors:
             return None  # most rows of a long list
@@ -205,6 +208,9 @@ def _no(job: Job) -> Answer:
         return Answer(
             job=job, fetches=None, why=f"a run will tell: its tasks are made of what {needs} brings"
         )
+    if job.asks.in_urls:
+        asked = ", ".join(job.asks.jobs)
+        return Answer(job=job, fetches=None, why=f"a run will tell: its URLs hold what {asked} will capture")
     return Answer(job=job, fetches=False, why="it is none of the job's URLs")
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 from crawler.config import Config
 from crawler.errors import ManifestInvalid, Problem, UnsafePath
 from crawler.manifest.assemble import assemble
+from crawler.manifest.captures import check_captures
 from crawler.manifest.drafts import read_jobs
 from crawler.manifest.environ import ReadEnviron
 from crawler.manifest.files import check_files
@@ -84,7 +85,8 @@ def parse(
     name = _name(root, head, file, findings)
     drafts = read_jobs(root.value.get("jobs"), root.value.get("defaults"), names, findings)
     order = resolve_needs(drafts, only, findings)
-    jobs = assemble(order, config, folder)
+    asks = check_captures(drafts, order, only, findings)
+    jobs = assemble(order, asks, config, folder)
     check_files(order.chosen, folder, findings, stdin_taken=file == STDIN)
     check_tasks(jobs, findings)
     findings.refuse_if_any(environment.hidden)

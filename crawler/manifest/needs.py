@@ -18,11 +18,18 @@ MAX_EDGES = 1_000_000  # two matrices that need each other multiply
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The jobs that will run, by name those of them that each waits for, and those whose files it takes."""
+    """The jobs that will run, by name those of them that each waits for, and those whose files it takes.
+
+    ``enabled`` are all that could run, ``waits`` is what each of those waits for, and ``groups`` are job
+    names, with and without their matrix values, to the jobs that they stand for.
+    """
 
     chosen: tuple[Draft, ...]
     needs: Needs
     takes_from: Needs
+    enabled: Sequence[Draft]
+    waits: Needs
+    groups: Mapping[str, Sequence[str]]
 
 
 def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> Order:
@@ -32,14 +39,14 @@ def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> Or
     chosen counts as satisfied. A disabled job satisfies nothing, so needing one is a mistake.
     """
     for place, need in drafts.wrong_needs:
-        _refuse_unknown(need, place, drafts, findings)
+        refuse_unknown(need, place, drafts, findings)
     enabled = [draft for draft in drafts.jobs if draft.spec.enabled]
     chosen = _chosen(enabled, drafts, only, findings)
     groups = _groups(enabled)
     edges = sum(len(groups.get(need, ())) for draft in enabled for need in draft.spec.needs)
     if edges > MAX_EDGES:
         findings.add(None, f"the jobs' needs come to {edges} pairs of jobs; at most {MAX_EDGES} are allowed")
-        return Order(chosen=chosen, needs={}, takes_from={})
+        return Order(chosen=chosen, needs={}, takes_from={}, enabled=(), waits={}, groups=groups)
     needs = {draft.name: _needs(draft, groups, drafts, bool(only), findings) for draft in enabled}
     _refuse_cycle(enabled, needs, findings)
     kept = {draft.name for draft in chosen}
@@ -47,6 +54,9 @@ def resolve_needs(drafts: Drafts, only: Sequence[str], findings: Findings) -> Or
         chosen=chosen,
         needs={name: tuple(need for need in needs[name] if need in kept) for name in kept},
         takes_from=_all_taken(enabled, groups, needs, drafts, bool(only), findings),
+        enabled=enabled,
+        waits=needs,
+        groups=groups,
     )
 
 
@@ -66,8 +76,7 @@ def _chosen(
         return tuple(enabled)
     for name in only:
         if not any(name in (draft.name, draft.written) for draft in enabled):
-            disabled = any(name in (draft.name, draft.written) for draft in drafts.jobs)
-            if disabled:
+            if disabled(name, drafts):
                 findings.add(None, f"--only {name}: the job is disabled (enabled: false)")
             elif name not in drafts.written:
                 findings.add(None, f"--only {name}: there is no such job{_hint(name, drafts)}")
@@ -83,20 +92,20 @@ def _needs(
             found |= dict.fromkeys(groups[need])
             continue
         place = draft.at("needs", at)
-        if _disabled(need, drafts):
+        if disabled(need, drafts):
             if not only:
                 findings.add(place, f"job {need!r} is disabled, so nothing can wait for it")
         else:
-            _refuse_unknown(need, place, drafts, findings)
+            refuse_unknown(need, place, drafts, findings)
     return tuple(found)
 
 
-def _disabled(name: str, drafts: Drafts) -> bool:
+def disabled(name: str, drafts: Drafts) -> bool:
     """Whether a name that no enabled job has is that of another."""
     return any(name in (draft.name, draft.written) for draft in drafts.jobs)
 
 
-def _refuse_unknown(
+def refuse_unknown(
     need: str, place: Node, drafts: Drafts, findings: Findings, why: str = "to wait for"
 ) -> None:
     """Report a name that no job has, unless it is one of a job whose own mistakes are reported."""
@@ -132,28 +141,28 @@ def _all_taken(
 ) -> Needs:
     """By job those whose files it takes; each must have ended by then, so it must be needed."""
     found: dict[str, tuple[str, ...]] = {}
-    reached: dict[tuple[str, ...], set[str]] = {}  # combinations of one matrix mostly need the same
+    reaching: dict[tuple[str, ...], set[str]] = {}  # combinations of one matrix mostly need the same
     for draft in enabled:
         if (name := draft.spec.taken_from()) is None:
             continue
         place = draft.at("files", "job")
         if (taken := groups.get(name)) is None:
-            if not _disabled(name, drafts):
-                _refuse_unknown(name, place, drafts, findings, "to take files from")
+            if not disabled(name, drafts):
+                refuse_unknown(name, place, drafts, findings, "to take files from")
             elif not only:
                 findings.add(place, f"job {name!r} is disabled, so there is nothing to take from it")
             continue
         own = needs[draft.name]
-        if own not in reached:
-            reached[own] = _reached(own, needs)
-        missing = [job for job in taken if job not in reached[own]]
+        if own not in reaching:
+            reaching[own] = reached(own, needs)
+        missing = [job for job in taken if job not in reaching[own]]
         if missing:
-            findings.add(place, _not_needed(draft, missing[0]))
+            findings.add(place, not_needed(draft, missing[0]))
         found[draft.name] = tuple(taken)
     return found
 
 
-def _reached(first: tuple[str, ...], needs: Needs) -> set[str]:
+def reached(first: tuple[str, ...], needs: Needs) -> set[str]:
     """These jobs and whatever they wait for, directly or through others."""
     found: set[str] = set()
     waiting = list(first)
@@ -165,7 +174,8 @@ def _reached(first: tuple[str, ...], needs: Needs) -> set[str]:
     return found
 
 
-def _not_needed(draft: Draft, name: str) -> str:
+def not_needed(draft: Draft, name: str) -> str:
+    """Why the job cannot rely on what the other one brings."""
     if name == draft.name:
         return f"{name!r} is this job itself; expected one that it needs"
     return f"job {name!r} need not have ended when this one starts; name it in 'needs' too"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from crawler.job_types.base import Fetch, Growing, Job, JobType
+from crawler.job_types.base import Fetch, Growing, Job, JobType, Misfit
 from crawler.job_types.table import JOB_TYPES
 from crawler.manifest.preview import Foreseen
 from crawler.model import Task
@@ -48,6 +48,8 @@ class PlannedJob:
         elif isinstance(item, Fetch):
             if len(self.fetches) < SAMPLES:
                 self.fetches.append(item.url)
+        elif isinstance(item, Misfit):
+            self.tasks += 1  # on a host that only a run can tell
         elif isinstance(item, Task):
             self.tasks += 1
             self.hosts[item.slot] += 1

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from crawler.job_types.base import READ_AHEAD, Fetch, Job, JobType, Misfit, Sources
+from crawler.job_types.asking import as_written, listed
+from crawler.job_types.base import READ_AHEAD, Fetch, Growing, Job, JobType, Misfit, Sources
 from crawler.job_types.table import JOB_TYPES
 from crawler.model import Failure, Task
 from crawler.policy.owning import Claim, with_own_target, without_secrets
@@ -14,7 +15,10 @@ from crawler.policy.owning import Claim, with_own_target, without_secrets
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """Something that a run will come to: a task as the ledger will know it, a bad row, a file of rows."""
+    """Something that a run will come to: a task as the ledger will know it, a bad row, a file of rows.
+
+    A bad row without a failure may be a good one, once what an earlier job captures is known.
+    """
 
     job: Job
     item: Task | Misfit | Fetch
@@ -64,7 +68,7 @@ class Preview:
     def _start(self, job: Job) -> None:
         job_type: JobType = JOB_TYPES[job.type]
         if not job_type.awaits_needs(job):
-            self._reading[job.name] = iter(job_type.tasks(job, self._sources))
+            self._reading[job.name] = iter(job_type.tasks(as_written(job), self._sources))
 
     def _some(self, job: Job) -> Iterator[Foreseen]:
         most = 1 if self._sources.may_block(job) else READ_AHEAD
@@ -81,13 +85,27 @@ class Preview:
     def _left(self, foreseen: Foreseen) -> bool:
         """Whether the run passes the task over; what fails unsent fails again."""
         task = foreseen.item
+        if foreseen.job.asks.unforeseen:  # the ledger may know it by another key
+            return False
         if self._taken_up is None or foreseen.failure is not None or not isinstance(task, Task):
             return False
-        return not self._taken_up(task.job, task.key)
+        return not (self._taken_up(task.job, task.key) or self._captured_again(foreseen.job))
+
+    def _captured_again(self, job: Job) -> bool:
+        """Whether a job that uses what this one captures has anything to send, as a run would find out."""
+        return any(job.name in user.asks.jobs.values() and self._has_work(user) for user in self._jobs)
+
+    def _has_work(self, job: Job) -> bool:
+        assert self._taken_up is not None
+        if not listed(job) or isinstance(JOB_TYPES[job.type], Growing) or job.asks.unforeseen:
+            return True
+        tasks = JOB_TYPES[job.type].tasks(as_written(job), self._sources)
+        keys = (without_secrets(task, self._redact).key for task in tasks if isinstance(task, Task))
+        return any(self._taken_up(job.name, key) for key in keys) or self._captured_again(job)
 
     def _foreseen(self, job: Job, item: Task | Misfit | Fetch) -> Foreseen:
         if isinstance(item, Misfit):
-            return Foreseen(job, item, item.failure)
+            return Foreseen(job, item, None if job.asks.unforeseen else item.failure)
         if isinstance(item, Fetch):
             return Foreseen(job, item)
         task, failure = with_own_target(without_secrets(item, self._redact), self._claim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from crawler.job_types.asking import as_written
 from crawler.job_types.base import Job, Misfit
 from crawler.manifest.drafts import Draft
 from crawler.manifest.findings import Findings
@@ -44,11 +45,13 @@ def check_tasks(jobs: Sequence[tuple[Draft, Job]], findings: Findings) -> None:
     for draft, job in jobs:
         if any(getattr(draft.spec, field, None) is not None for field in _FROM_OUTSIDE):
             continue
-        for task in draft.job_type.tasks(job, _Nothing()):
+        for task in draft.job_type.tasks(as_written(job), _Nothing()):
             number += 1
             if number > MAX_TASKS:
                 return
             if isinstance(task, Misfit):
+                if job.asks.unforeseen:
+                    continue  # the values that it lacks may make it a good one
                 message = task.failure.message
                 if (written := _written(draft.node, message)) is not None:
                     findings.add(written, message)

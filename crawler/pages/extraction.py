@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -50,7 +50,7 @@ class Extracted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Unreadable:
+class Unreadable:
     """Why fields of one kind cannot be read from this document."""
 
     reason: str
@@ -84,29 +84,36 @@ def extract(
 
     Raises ValueError for a ``url`` that is not http or https.
     """
-    document = _Document(body, content_type, url, max_bytes)
+    document = Document(body, content_type, url, max_bytes)
     values: dict[str, Value] = {}
     problems: list[str] = []
     for wanted in fields:
-        value, wrong = _field(document, wanted)
+        value, wrong = read(document.found(wanted), wanted, document.here)
         values[wanted.name] = value
         problems += [f"{url}: field {wanted.name!r}: {reason} ({_query(wanted)})" for reason in wrong]
     return Extracted(values, tuple(problems))
 
 
-def _field(document: _Document, wanted: Field) -> tuple[Value, list[str]]:
-    """The field's value, and what is wrong with it."""
+def read(
+    found: Sequence[object] | Unreadable,
+    wanted: Field,
+    here: Base,
+    shown: Callable[[object], str] | None = None,
+) -> tuple[Value, list[str]]:
+    """The field's value from what was found for it in the document ``here``, and what is wrong with it.
+
+    ``shown`` is how a problem quotes what is not of the field's type.
+    """
     missing: Value = [] if wanted.many and wanted.default is None else wanted.default
-    found = document.found(wanted)
-    if isinstance(found, _Unreadable):
+    if isinstance(found, Unreadable):
         return missing, [found.reason] if wanted.required else []
     values: list[Value] = []
     wrong: list[str] = []
     for one in found if wanted.many else found[:1]:
         try:
-            values.append(converted(one, wanted.type, document.here))
+            values.append(converted(one, wanted.type, here))
         except NotOfType:
-            wrong.append(f"expected {wanted.type}, found {_shown(one)}")
+            wrong.append(f"expected {wanted.type}, found {(shown or _shown)(one)}")
     if wanted.many:
         empty = not values and not wrong and wanted.required
         return values or missing, [*wrong, "required, found nothing"] if empty else wrong
@@ -116,7 +123,7 @@ def _field(document: _Document, wanted: Field) -> tuple[Value, list[str]]:
 
 
 @dataclass(slots=True)
-class _Document:
+class Document:
     """A body that is parsed once, when the first field asks for it."""
 
     body: bytes
@@ -129,40 +136,38 @@ class _Document:
     def __post_init__(self) -> None:
         self.here = base(self.url)  # JSON is UTF-8
 
-    def found(self, wanted: Field) -> list[object] | _Unreadable:
+    def found(self, wanted: Field) -> list[object] | Unreadable:
         """What the field's query finds: texts, or JSON values."""
         if len(self.body) > self.max_bytes:
-            return _Unreadable(f"the document has {len(self.body)} bytes, more than {self.max_bytes}")
+            return Unreadable(f"the document has {len(self.body)} bytes, more than {self.max_bytes}")
         kind = (self.content_type or "").partition(";")[0].strip().lower()
         is_json = kind.endswith(("/json", "+json")) or (not kind and self.body.lstrip()[:1] in (b"{", b"["))
         if is_json != (wanted.jmespath is not None):
-            return _Unreadable(
-                f"expected {'HTML' if is_json else 'JSON'}, found {kind or 'another document'}"
-            )
+            return Unreadable(f"expected {'HTML' if is_json else 'JSON'}, found {kind or 'another document'}")
         if self._parsed is None:
             self._parsed = self._json() if is_json else self._tree()
-        if isinstance(self._parsed, _Unreadable):
+        if isinstance(self._parsed, Unreadable):
             return self._parsed
         return _in_json(self._parsed[0], wanted) if is_json else _in_tree(self._parsed, wanted)
 
-    def _json(self) -> tuple[object] | _Unreadable:
+    def _json(self) -> tuple[object] | Unreadable:
         try:
             return (json.loads(decoded(self.body, self.content_type)),)
         except (ValueError, RecursionError) as error:
-            return _Unreadable(f"not JSON: {error}")
+            return Unreadable(f"not JSON: {error}")
 
-    def _tree(self) -> LexborHTMLParser | _Unreadable:
+    def _tree(self) -> LexborHTMLParser | Unreadable:
         from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
         codec = encoding(self.body, self.content_type)
         self.here = base(self.url, codec)
         text = self.body.decode(codec, "replace").removeprefix("\ufeff")
         if out_of_proportion(text):
-            return _Unreadable("the document's elements are nested too deep")
+            return Unreadable("the document's elements are nested too deep")
         try:
             tree = LexborHTMLParser(text)
         except SelectolaxError as error:
-            return _Unreadable(f"not HTML: {error}")
+            return Unreadable(f"not HTML: {error}")
         given = tree.css_first("base[href]")
         if given is not None:
             self.here = rebased(self.here, given.attributes.get("href") or "")

@@ -44,8 +44,16 @@ class Redactor:
     """Replaces secrets by ``***``: known ones in every usual encoding, and what URLs give away."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        chosen = sorted({secret for secret in secrets if len(secret) >= SHORTEST}, key=len, reverse=True)
-        self._patterns = [re.compile(_forms(secret)) for secret in chosen]
+        self._known: frozenset[str] = frozenset()
+        self._patterns: list[re.Pattern[str]] = []
+        self.learn(secrets)
+
+    def learn(self, secrets: Iterable[str]) -> None:
+        """Hide these too, from now on; other threads may be using it meanwhile."""
+        known = self._known | {secret for secret in secrets if len(secret) >= SHORTEST}
+        if known != self._known:
+            chosen = sorted(known, key=len, reverse=True)
+            self._known, self._patterns = known, [re.compile(_forms(secret)) for secret in chosen]
 
     def text(self, text: str) -> str:
         """The text without any known secret, and with every absolute URL in it as ``url`` shows it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ _KEYWORDS = frozenset(
 )
 _MAX_LENGTH = 2000  # characters; a longer one is a mistake, and deep nesting would exhaust the parser
 _SHOWN = 60  # characters of an expression that a message quotes
+_QUOTED = "; a job whose name is no plain word is written needs['my-job'].NAME"
 _ABSENT: Any = object()
 
 
@@ -54,7 +55,8 @@ class Expression:
         """Raise ``TemplateFailed`` for a root name that is not among the ``known`` ones."""
         names = frozenset(known)
         for name in sorted(self.names - names):
-            raise TemplateFailed(f"{self.source}: {_unknown(name, names)}")
+            hint = _QUOTED if "needs" in self.names and name != "needs" else ""
+            raise TemplateFailed(f"{self.source}: {_unknown(name, names)}{hint}")
 
     def _walk(self, values: Mapping[str, object]) -> object:
         """The dotted path by the same rules as any other expression."""
@@ -126,6 +128,47 @@ def _names(source: str, code: str) -> frozenset[str]:
             kind = type(node).__name__.lower()
             raise TemplateFailed(f"{source}: {_unknown(node.name, known, f'unknown {kind}')}")
     return frozenset(node.name for node in tree.find_all(nodes.Name))
+
+
+def chains(piece: Expression, root: str, known: Mapping[str, object]) -> Iterator[tuple[str | None, ...]]:
+    """The keys by which the expression goes on from each place where it names ``root``.
+
+    ``known`` are values that keys may be made of; a key that needs others is ``None``.
+    """
+    if piece.path:
+        yield piece.path[1:]
+        return
+    from jinja2 import nodes
+    from jinja2.visitor import NodeTransformer
+
+    class Known(NodeTransformer):
+        def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802  # jinja2 looks it up by this name
+            return nodes.Const(known[node.name]) if node.name in known and node.name != root else node
+
+    waiting: list[nodes.Node] = [Known().visit(_tree(piece.code))]
+    while waiting:
+        node = waiting.pop(0)
+        keys: list[str | None] = []
+        while isinstance(node, nodes.Getattr | nodes.Getitem):
+            keys.append(node.attr if isinstance(node, nodes.Getattr) else _constant(node.arg))
+            if isinstance(node, nodes.Getitem):
+                waiting.append(node.arg)
+            node = node.node
+        if isinstance(node, nodes.Name) and node.name == root:
+            yield tuple(reversed(keys))
+        else:
+            waiting += node.iter_child_nodes()
+
+
+def _constant(node: nodes.Expr) -> str | None:
+    """The text that the expression is, whatever the task; ``None`` if that cannot be told."""
+    from jinja2 import nodes
+
+    try:
+        value = node.as_const(nodes.EvalContext(_environment()))
+    except Exception:  # whatever is wrong with it is told when it is rendered
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _tree(code: str) -> nodes.Node:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from crawler.syntax.template import Template
+from crawler.syntax.template import NEEDS, Template
 from crawler.syntax.words import shown, suggestion
 
 _SECRET = re.compile(r"passw|token|secret|authorization|cookie|proxy|credential|api.?key", re.IGNORECASE)
@@ -61,7 +61,8 @@ def found(error: ErrorDetails) -> str:
     """The offending value as a message may quote it."""
     value = error["input"]
     if isinstance(value, Template):
-        return f"the template {shown(value.source)}, whose value is known task by task only"
+        known = "once a job has captured it" if value.names == {NEEDS} else "task by task"
+        return f"the template {shown(value.source)}, whose value is known {known} only"
     if isinstance(value, str) and _is_secret(error):
         return "a text that is not shown"
     if isinstance(value, bool) and wanted_kind(error) == "text":

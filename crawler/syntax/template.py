@@ -13,8 +13,11 @@ from crawler.errors import TemplateFailed
 from crawler.syntax.environ import Environ
 from crawler.syntax.expression import Expression, expression
 
-TASK_NAMES = frozenset({"row", "host", "path", "name", "stem", "ext", "query_hash", "index"})
-"""Root names whose values differ from task to task."""
+NEEDS = "needs"
+"""Root name of what earlier jobs of the run captured; known when a job starts."""
+
+TASK_NAMES = frozenset({"row", "host", "path", "name", "stem", "ext", "query_hash", "index", NEEDS})
+"""Root names whose values are not known before the run, most of them different from task to task."""
 
 _OPENING = re.compile(r"\$\$\{|\$\{")
 _NONE: Mapping[str, object] = MappingProxyType({})
@@ -60,6 +63,33 @@ class Template:
         left = [piece.names for piece in pieces if isinstance(piece, Expression)]
         copy = replace(self)
         copy._set(pieces, {name: bound[name] for name in bound if any(name in names for names in left)})
+        return copy
+
+    @property
+    def bound(self) -> Mapping[str, object]:
+        """The values that are in it already and that some expression still waits for others with."""
+        return self._bound
+
+    def waiting(self, name: str) -> Iterator[Expression]:
+        """Its expressions that name this root name and are not evaluated yet."""
+        return (piece for piece in self._pieces if isinstance(piece, Expression) and name in piece.names)
+
+    def supplied(self, values: Mapping[str, object]) -> Template:
+        """The same with ``values`` to render it with; nothing is evaluated, so nothing can fail yet."""
+        copy = replace(self)
+        copy._set(
+            self._pieces, {**self._bound, **{name: values[name] for name in self.names & values.keys()}}
+        )
+        return copy
+
+    def as_written(self, name: str) -> Template:
+        """The same with each expression that names ``name`` as the text that it is."""
+        pieces = tuple(
+            f"${{{piece.code}}}" if isinstance(piece, Expression) and name in piece.names else piece
+            for piece in self._pieces
+        )
+        copy = replace(self)
+        copy._set(pieces, dict(self._bound))
         return copy
 
     def render(self, values: Mapping[str, object]) -> object:

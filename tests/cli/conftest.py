@@ -1,4 +1,4 @@
-"""What the tests of crawls share: a made-up site, its server, and the command run against it."""
+"""What tests share: a made-up site, its server and the command run against it, and a server with a door."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.crawls import Crawls
+from tests.cli.members import Members
 from tests.conftest import RunCrawler
 from tests.serving.arrivals import Arrivals
 from tests.serving.lists import Lists
@@ -43,4 +44,17 @@ def lists() -> Lists:
 def shop(lists: Lists) -> Iterator[Arrivals]:
     """Serves the list."""
     with Arrivals(lists) as running:
+        yield running
+
+
+@pytest.fixture
+def members() -> Members:
+    """A script that lets in who has a token."""
+    return Members()
+
+
+@pytest.fixture
+def door(members: Members) -> Iterator[Arrivals]:
+    """That script, on every loopback address."""
+    with Arrivals(members) as running:
         yield running

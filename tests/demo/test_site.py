@@ -135,3 +135,13 @@ def test_the_last_words_name_every_file_but_not_the_programs_own(tmp_path: Path)
     assert "files/big.bin  (3.0 MiB)" in said
     assert "sqlite" not in said
     assert "Try next:" in said
+
+
+async def test_members_are_let_in_with_the_token_of_their_login(base: str, session: ClientSession) -> None:
+    async with session.post(f"{base}/login", json={"user": ""}) as refused:
+        assert refused.status == 403
+    async with session.post(f"{base}/login", json={"user": "anna"}) as let_in:
+        token = (await let_in.json())["token"]
+    for sent, status in ((f"Bearer {token}", 200), (f"Basic {token}", 401), ("Bearer x", 401), ("", 401)):
+        async with session.get(f"{base}/members/poem.txt", headers={"Authorization": sent}) as answer:
+            assert answer.status == status

@@ -136,6 +136,7 @@ async def running(
         emit=events.append,
         redact=str,
         conceals=lambda text: False,
+        hide=lambda secrets: None,
         hosts=HostRules((), concurrency=concurrency),
         monotonic=loop.time,
         wall=loop.time,

@@ -36,6 +36,8 @@ LIST = "version: 1\njobs:\n  - name: list\n    type: request\n    url: https://e
         ("paginate: {offset: {param: o, limit: 0}, items: d}", "6:42: expected"),
         ("paginate: {items: '${row.items}'}", "6:23: expected"),
         ("paginate: link", "6:15: expected"),
+        ("capture: {a: b}\n    paginate: {items: d}", "7:15: 'capture' takes values out of one answer"),
+        ("paginate: {items: d}\n    capture: {a: b}", "6:15: 'capture' takes values out of one answer"),
         ("method: HEAD\n    paginate: {items: d}", "7:15: the answer to HEAD has no body"),
         ("method: HEAD\n    save: a\n    paginate: {}", "8:15: the answer to HEAD has no body"),
     ],

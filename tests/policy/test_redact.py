@@ -153,3 +153,13 @@ def test_a_hostile_text_takes_linear_time() -> None:
         shown = redactor.text(f"http://h/?token=x{piece * 100_000} plain-secret")
         assert shown.startswith("http://")
         assert shown.endswith(" ***")
+
+
+@given(st.lists(st.lists(SECRETS, max_size=3), max_size=3), AROUND)
+def test_what_is_learned_later_is_hidden_like_what_was_known(lots: list[list[str]], around: str) -> None:
+    learned, known = Redactor(), Redactor([secret for lot in lots for secret in lot])
+    for lot in lots:
+        learned.learn(lot)
+    for text in [around.join(["", *lot, ""]) for lot in lots]:
+        assert learned.text(text) == known.text(text)
+        assert learned.holds(text) == known.holds(text)
