@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 _STATUS_CLASS = re.compile(r"([1-5])xx", re.IGNORECASE)
+_PLAIN = re.compile(r"[\w-]+")
 _CHARSET = re.compile(r";\s*charset\s*=\s*\"?([^\s\";]+)", re.IGNORECASE)
 
 StatusRange = tuple[int, int]  # both ends included
@@ -101,7 +102,7 @@ def _mapping_difference(
     for key, value in expected.items():
         if key not in found:
             return f"{at} has no key {str(key)!r}; expected {_brief(value)}"
-        difference = json_difference(value, found[key], f"{at}.{key}", quoted=quoted)
+        difference = json_difference(value, found[key], f"{at}{_step(key)}", quoted=quoted)
         if difference is not None:
             return difference
     return None
@@ -119,6 +120,11 @@ def _list_difference(
         if difference is not None:
             return difference
     return None
+
+
+def _step(key: object) -> str:
+    """A key on the way to a value, as JSONPath writes it: quoted unless it is a plain word."""
+    return f".{key}" if isinstance(key, str) and _PLAIN.fullmatch(key) else f"[{_brief(key)}]"
 
 
 def _found(value: object, quoted: bool) -> str:

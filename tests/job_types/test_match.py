@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crawler.job_types import match
@@ -37,6 +37,7 @@ def test_lists_must_be_equally_long(value: list[object], extra: object) -> None:
 
 
 @given(JSON, JSON)
+@example({"\n": None}, {"\n": False})
 def test_a_difference_is_one_line_that_starts_at_the_root(expected: object, found: object) -> None:
     difference = match.json_difference(expected, found)
     assert difference is None or (difference.startswith("$") and "\n" not in difference)
