@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from crawler.config import Config
 from crawler.engine.cores import cores
-from crawler.engine.processes.messages import Settings
-from crawler.engine.processes.pool import Company, Processes
 from crawler.engine.recovery import Intents
 from crawler.net.aiohttp_transport import AiohttpTransport
 from crawler.net.settings import TransportSettings
 from crawler.policy.hosts import HostRules
 from crawler.store.ledger import Ledger
 from crawler.store.output import OutputRoot
+
+if TYPE_CHECKING:
+    from crawler.engine.processes.pool import Processes
 
 
 def wanted(config: Config) -> int:
@@ -43,6 +45,9 @@ def processes(
     count = wanted(config)
     if not count:
         return None
+    from crawler.engine.processes.messages import Settings  # most runs have no other process
+    from crawler.engine.processes.pool import Company, Processes
+
     lock = ledger.lock.descriptor
     settings = Settings(
         transport=transport_settings,

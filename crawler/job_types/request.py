@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -12,14 +12,11 @@ from crawler.job_types.answer import answer
 from crawler.job_types.base import Fetch, Job, Misfit, Sources
 from crawler.job_types.bodies import BodySpec, body_maker
 from crawler.job_types.capture_spec import CaptureMap, captures_of, refuse_impossible
-from crawler.job_types.captured import Capture
 from crawler.job_types.columns import own_of
 from crawler.job_types.expand import Item, Requests, expand, from_list, from_rows, rows_to_come
 from crawler.job_types.expect import Expectation
 from crawler.job_types.expect_spec import ExpectSpec
-from crawler.job_types.paginate import turn
 from crawler.job_types.paginate_spec import PaginateSpec
-from crawler.job_types.paging import Paging
 from crawler.job_types.prepare import Values
 from crawler.job_types.saving import refuse_foreign
 from crawler.job_types.spec import JobSpec, RowsSpec
@@ -30,6 +27,10 @@ from crawler.policy.names import safe_target
 from crawler.request import Pairs, Request, Timeouts
 from crawler.syntax.fields import HttpUrl, TextField, header_value_problem
 from crawler.syntax.template import Text, text
+
+if TYPE_CHECKING:
+    from crawler.job_types.captured import Capture
+    from crawler.job_types.paging import Paging
 
 Method = Literal["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
 
@@ -137,6 +138,8 @@ class RequestJob:
         """Send the request and hold its answer against what is expected of it; of a list, one page."""
         refuse_foreign(tools.files, task)
         if task.paging is not None:
+            from crawler.job_types.paginate import turn  # most requests are no lists
+
             return await turn(task, task.paging, tools)
         async with tools.transport.open(task.request, slot=task.slot, hop=task.hop) as response:
             return await answer(response, task, task.expect, tools, task.captures)
