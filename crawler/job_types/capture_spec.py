@@ -54,6 +54,8 @@ class CaptureSpec(ShortSpec):
         None, description="The value where there is none; without it, that is a failure."
     )
 
+    secret: bool = Field(True, description="Whether it is hidden from log, events, report and ledger.")
+
     @model_validator(mode="after")
     def _one_way(self) -> CaptureSpec:
         given = [way for way in WAYS if getattr(self, way) is not None]
@@ -87,7 +89,7 @@ class CaptureSpec(ShortSpec):
             required="default" not in self.model_fields_set,
             default=self.default,
         )
-        return Capture(wanted, self.header, self.regex)
+        return Capture(wanted, self.header, self.regex, self.secret)
 
 
 CaptureMap = Annotated[dict[Annotated[str, AfterValidator(_name)], CaptureSpec], Field(min_length=1)]

@@ -26,6 +26,7 @@ class Capture:
     field: Field
     header: str | None = None
     regex: str | None = None
+    secret: bool = True
 
     @property
     def query(self) -> str:
@@ -39,7 +40,7 @@ class Capture:
 class Taking:
     """What is taken out of one answer, head first.
 
-    ``keep`` gets all values so far, good or not, and the names of those that the answer holds. It does so
+    ``keep`` gets all values so far, good or not, and the names of secret ones in the answer. It does so
     before anything else is said of the answer, which may quote a part of it.
     """
 
@@ -53,7 +54,7 @@ class Taking:
         self._response = response
         self._keep = keep
         self._values: dict[str, Value] = {}
-        self._found: set[str] = set()  # the others have their defaults
+        self._found: set[str] = set()  # the others have their defaults, or may be seen
         self._problems: list[str] = []
 
     @property
@@ -102,7 +103,7 @@ class Taking:
         value, wrong = read(found, wanted.field, here or base(self._response.url), _kind)
         if isinstance(value, str) and not _sendable(value):
             value, wrong = wanted.field.default, ["expected text, found bytes that are none"]
-        elif found and not wrong and not isinstance(found, Unreadable):
+        elif found and not wrong and wanted.secret and not isinstance(found, Unreadable):
             self._found.add(name)
         self._values[name] = value
         self._problems += [f"capture {name!r}: {reason} ({wanted.query})" for reason in wrong]

@@ -50,6 +50,31 @@ def test_a_login_s_token_opens_the_door_for_downloads_and_is_told_nowhere(
     assert refused["url"] == door.url("/bad?t=***&s=***")
 
 
+def test_a_value_that_is_no_secret_may_be_seen_and_another_of_the_same_answer_not(
+    threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    url = threaded_server.url
+    threaded_server.set_answer("/login", b'{"token": "hush-hush", "build": 20411}')
+    jobs = f"""
+  - name: login
+    type: request
+    url: {url("/login")}
+    capture: {{token: token, build: {{jmespath: build, secret: false}}}}
+  - name: file
+    type: download
+    needs: login
+    urls: ["{url("/file/10/x")}?b=${{needs.login.build}}&t=${{needs.login.token}}"]
+    to: builds/${{needs.login.build}}
+"""
+    ran = run_crawler("run", manifest(tmp_path, jobs), "-o", "out", "--events", "e.jsonl")
+    assert ran.returncode == 0, ran.stderr
+    [_, event] = events(tmp_path / "e.jsonl")
+    assert event["path"] == "builds/20411"
+    assert event["url"] == url("/file/10/x?b=20411&t=***")
+    for place in tmp_path.rglob("*"):
+        assert not place.is_file() or b"hush-hush" not in place.read_bytes()
+
+
 def test_every_way_and_type_of_a_value(
     threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:
