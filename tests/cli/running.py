@@ -75,3 +75,22 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
         if time.monotonic() > end:
             raise TimeoutError("what the test waits for did not happen")
         time.sleep(0.02)
+
+
+def helpers(pid: int) -> list[int]:
+    """The processes that a run has started to make attempts; none if the run has ended."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [
+            int(each) for each in found if b"processes.child" in Path(f"/proc/{each}/cmdline").read_bytes()
+        ]
+    except OSError:
+        return []
+
+
+def alive(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

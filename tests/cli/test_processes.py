@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.running import events, finals, manifest, parts, started, wait_until
+from tests.cli.running import alive, events, finals, helpers, manifest, parts, started, wait_until
 from tests.server import Server, file_bytes
 
 if TYPE_CHECKING:
@@ -24,16 +24,7 @@ THREE = ("-o", "out", "--processes", "3")
 
 
 def children(run: subprocess.Popen[str]) -> list[int]:
-    """Processes that the run has started to make attempts."""
-    found = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-    return [int(pid) for pid in found if b"processes.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return helpers(run.pid)
 
 
 def slow(server: Server, tmp_path: Path, count: int, rate: int = 100_000) -> Path:

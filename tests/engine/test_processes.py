@@ -33,6 +33,7 @@ from crawler.policy.hosts import HostRules
 from crawler.request import JsonBody
 from crawler.store.files import Finalizing
 from crawler.store.output import OutputRoot
+from tests.cli.running import helpers
 from tests.job_types.bench import Gauge, expand, job, reached
 from tests.server import Server, file_bytes
 
@@ -84,17 +85,8 @@ class Run:
 
     @property
     def children(self) -> list[int]:
-        """The ids of the processes that we have started and that make attempts."""
-        found = []
-        for each in Path("/proc").iterdir():
-            if each.name.isdigit():
-                try:
-                    parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
-                    if parent == os.getpid() and b"processes.child" in (each / "cmdline").read_bytes():
-                        found.append(int(each.name))
-                except (OSError, ValueError):
-                    continue
-        return found
+        """The processes that make attempts for this one."""
+        return helpers(os.getpid())
 
 
 @asynccontextmanager

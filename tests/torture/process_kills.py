@@ -21,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cli.running import alive, helpers
 from tests.server import ThreadedServer
 from tests.torture import promises
 from tests.torture.memory import recall
@@ -81,7 +82,7 @@ class Torturer:
             text=True,
         ) as run:
             time.sleep(after)
-            children = _children(run.pid)
+            children = helpers(run.pid)
             chosen = {
                 "child": children[:1],
                 "engine": [run.pid],
@@ -91,7 +92,7 @@ class Torturer:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             _, errors = run.communicate(timeout=120)
-        while any(map(_alive, children)):
+        while any(map(alive, children)):
             time.sleep(0.01)
         return Ended(run.returncode, errors, work.told())
 
@@ -121,21 +122,6 @@ class Torturer:
         yield from promises.after_the_next(self.work, output, before, following, 0)
         self.work.server.log.clear()
         yield from promises.after_the_last(self.work, output, self.work.run(output))
-
-
-def _children(engine: int) -> list[int]:
-    try:
-        found = Path(f"/proc/{engine}/task/{engine}/children").read_text().split()
-        return [int(pid) for pid in found if b"processes.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    except OSError:
-        return []
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def torture(folder: Path, kills: int, *, seed: int = 0) -> Iterator[Struck]:
