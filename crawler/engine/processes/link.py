@@ -31,6 +31,7 @@ from crawler.job_types.tools import Tools
 from crawler.model import Task
 from crawler.store.files import Finalizing, Journal
 
+_ITS_VOICE = 1  # its standard output
 _PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.processes.child import main; main()"
 
 
@@ -72,6 +73,7 @@ class Link(asyncio.SubprocessProtocol):
         self._gone = asyncio.Event()
         self._broken: str | None = None
         self._ending = False
+        self._exited = self._silent = False
 
     async def start(self, keep_open: tuple[int, ...]) -> None:
         """Start the child, which keeps these descriptors open as long as it lives. Raises OSError."""
@@ -122,9 +124,22 @@ class Link(asyncio.SubprocessProtocol):
             for message in pickle.loads(frame):
                 self._hear(message)
 
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """It says nothing more, or hears nothing more."""
+        if fd == _ITS_VOICE:
+            self._silent = True
+            self._look()
+
     def process_exited(self) -> None:
-        """It has ended, whoever ended it."""
-        self.up = False
+        """It has ended, whoever ended it; what it said before that may still be on its way."""
+        self.up, self._exited = False, True
+        self._look()
+
+    def _look(self) -> None:
+        if self._exited and self._silent:
+            self._over()
+
+    def _over(self) -> None:
         self._gone.set()
         self.begun.set()
         self._transport.close()
