@@ -216,6 +216,7 @@ class Session:
             redact=self._redactor.text,
             conceals=self._redactor.holds,
             hide=self._redactor.learn,
+            naming=self._redactor.naming,
             hosts=hosts,
             monotonic=asyncio.get_running_loop().time,
             wall=time.time,

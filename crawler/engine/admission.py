@@ -108,7 +108,7 @@ class Admission:
     def _settled(self, run: JobRun, item: Task | Misfit | Fetch) -> bool:
         if not isinstance(item, Task):
             return False
-        task = without_secrets(item, self._bench.redact)
+        task = without_secrets(item, self._captures.named)
         known = self._bench.ledger.find(run.job.name, task.key)
         if known is None and run.job.asks.unforeseen:
             return False  # it may be known by what was captured then
@@ -142,10 +142,10 @@ class Admission:
 
     def _owned(self, run: JobRun, items: Iterable[Task | Misfit]) -> list[Task]:
         """The tasks, each with a target that is its own; without those that ended, for there is none."""
-        bench, tasks = self._bench, []
+        bench, tasks, named = self._bench, [], run.named or self._captures.named
         for item in items:
             if isinstance(item, Task):
-                tasks.append(without_secrets(item, bench.redact))
+                tasks.append(without_secrets(item, named))
             elif run.cut is None:
                 self._settler.settle_misfit(run, item)
             else:

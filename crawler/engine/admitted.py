@@ -131,6 +131,7 @@ class Bench:
     redact: Callable[[str], str]
     conceals: Callable[[str], bool]  # whether a text holds a secret
     hide: Callable[[Iterable[str]], None]  # these texts are secrets, from now on
+    naming: Callable[[Iterable[str]], Callable[[str], str]]  # see Redactor.naming
     hosts: HostRules
     monotonic: Callable[[], float]
     wall: Callable[[], float]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 
 from crawler.engine.admitted import Bench
 from crawler.engine.jobs import JobRun, JobTable
 from crawler.job_types.asking import as_written, listed, supplied
-from crawler.job_types.base import Fetch, Misfit
+from crawler.job_types.base import Fetch, Growing, Misfit
 from crawler.model import Task
 from crawler.policy.owning import without_secrets
 from crawler.syntax.needs import Lost
@@ -23,10 +23,13 @@ class Captures:
     def __init__(self, table: JobTable, bench: Bench) -> None:
         self._table = table
         self._bench = bench
+        self.named = bench.naming(())
+        """Takes out of a task's key what the manifest keeps secret."""
 
     def keep(self, run: JobRun, values: Mapping[str, object], found: Set[str]) -> None:
         """Keep what a request of the job captured for jobs that use it; hide what its answer held of that."""
-        self._bench.hide(_texts(values[name] for name in values if name in found))
+        run.hidden = tuple(_texts(values[name] for name in values if name in found))
+        self._bench.hide(run.hidden)
         run.captured = dict(values)
 
     def supply(self, run: JobRun) -> None:
@@ -42,7 +45,24 @@ class Captures:
                 needs[written] = need.captured
             else:
                 run.unsupplied = f"job {name!r} was done by an earlier run, and what it captured is not kept"
+        run.named = self._naming(run)
         run.job = as_written(run.job) if run.unsupplied else supplied(run.job, needs)
+
+    def _naming(self, run: JobRun) -> Callable[[str], str]:
+        """What makes keys of the job's tasks that may be stored.
+
+        It knows of captured values only where they may be in there: by its key a task is found again, and
+        what other jobs have captured by then differs from run to run.
+        """
+        job = run.job
+        if isinstance(self._bench.types[job.type], Growing):
+            return self._bench.redact
+        if listed(job):
+            sources = set(job.asks.jobs.values()) if job.asks.unforeseen else set()
+        else:
+            sources = self._table.behind(job)
+        hidden = [text for name in sorted(sources) for text in self._table[name].hidden]
+        return self._bench.naming(hidden) if hidden else self.named
 
     def tasks(self, run: JobRun) -> Iterable[Task | Misfit | Fetch]:
         """The tasks of a job that was supplied. One that lacks a value has the key that it has with it."""
@@ -54,7 +74,7 @@ class Captures:
 
     def _known(self, item: Task | Misfit | Fetch, written: Task | Misfit | Fetch) -> Task | Misfit | Fetch:
         if isinstance(item, Misfit) and isinstance(written, Task):
-            return replace(item, task=without_secrets(written, self._bench.redact).key)
+            return replace(item, task=without_secrets(written, self.named).key)
         return item
 
     def users(self, run: JobRun) -> Iterator[JobRun]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from crawler.engine.growth import JobSite
@@ -29,6 +29,8 @@ class JobRun:
     concluding: bool = False
     site: JobSite | None = None  # of a job that grows
     captured: Mapping[str, object] | None = None  # what its request has captured in this run
+    hidden: tuple[str, ...] = ()  # what of that is secret
+    named: Callable[[str], str] | None = None  # takes out of its tasks' keys what must not be stored
     wanted: bool | None = None  # whether a job that still has work uses that; None: nobody has asked yet
     unsupplied: str | None = None  # why it goes without values that it uses: it can have no work left
     ordinal: int = 0
@@ -124,6 +126,16 @@ class JobTable:
         for run in self:
             if run.site is not None:
                 await run.site.close()
+
+    def behind(self, job: Job) -> set[str]:
+        """The jobs of this run that it needs, directly or through others."""
+        found: set[str] = set()
+        to_look_at = [job]
+        while to_look_at:
+            new = {name for name in to_look_at.pop().needs if name in self.runs} - found
+            found |= new
+            to_look_at += [self.runs[name].job for name in new]
+        return found
 
     def startable(self) -> Iterator[tuple[JobRun, str | None]]:
         """Jobs whose needs have all ended, each with the reason to leave it out, or ``None`` to start."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
@@ -47,6 +47,7 @@ class Redactor:
         self._known: frozenset[str] = frozenset()
         self._patterns: list[re.Pattern[str]] = []
         self.learn(secrets)
+        self._first = self._known
 
     def learn(self, secrets: Iterable[str]) -> None:
         """Hide these too, from now on; other threads may be using it meanwhile."""
@@ -54,6 +55,10 @@ class Redactor:
         if known != self._known:
             chosen = sorted(known, key=len, reverse=True)
             self._known, self._patterns = known, [re.compile(_forms(secret)) for secret in chosen]
+
+    def naming(self, secrets: Iterable[str]) -> Callable[[str], str]:
+        """``text`` as it was before anything was learned, but for these: whatever becomes known when."""
+        return Redactor([*self._first, *secrets]).text
 
     def text(self, text: str) -> str:
         """The text without any known secret, and with every absolute URL in it as ``url`` shows it."""

@@ -192,3 +192,47 @@ def test_retry_failed_finds_a_download_that_is_named_after_what_was_captured(
     ran = run_crawler("run", path, "-o", "out", "--retry-failed")
     assert ran.returncode == 0, ran.stderr
     assert finals(tmp_path / "out") == {"a-7": b"for members: /a.csv\n"}
+
+
+def test_what_one_job_captures_is_no_other_name_for_what_another_does(
+    door: Arrivals, members: Members, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    """A value such as a folder or a tenant may stand in URLs and targets that were there before it."""
+    folder = "files: {regex: 'access_(token)'}"
+    path = manifest(
+        tmp_path,
+        login(door).replace("capture: {", f"capture: {{{folder}, ")
+        + reports(door, "/token/a.csv").replace("reports", "mirror")
+        + reports(door, "/b.csv", more=", to: 'token/${name}'").replace(
+            BEARER, 'headers: {Authorization: "Bearer tok-0"}'
+        ),
+    )
+    first = run_crawler("run", path, "-o", "out", "--only", "reports")
+    assert first.returncode == 0, first.stderr
+    second = run_crawler("run", path, "-o", "out", "--json")
+    assert second.returncode == 0, second.stderr
+    assert job_of(second.stdout, "reports")["unchanged"] == 1
+    host = door.url("").removeprefix("http://").replace(":", "+").rstrip("/")
+    assert set(finals(tmp_path / "out")) == {"token/b.csv", f"{host}/token/a.csv"}
+
+
+def test_a_post_without_an_answer_is_known_again_whatever_was_captured_meanwhile(
+    door: Arrivals, members: Members, tmp_path: Path, run_crawler: RunCrawler
+) -> None:
+    """The URL of the order holds what the login captures, and the order does not use it."""
+    members.hangs.add("/token/order")
+    logs_in = login(door).replace("capture: {", "capture: {word: {regex: 'access_(token)'}, ")
+    order = (
+        f"  - {{name: order, type: post, url: '{door.url('/token/order')}', timeout: 0.5, "
+        "headers: {Authorization: Bearer tok-0}}\n"
+    )
+    jobs = logs_in + reports(door, "/a.csv", more=", to: a.csv")
+    members.broken["/a.csv"] = 404
+    assert (
+        run_crawler("run", manifest(tmp_path, jobs + order), "-o", "out", "--only", "order").returncode == 4
+    )
+    later = manifest(tmp_path, jobs + order.replace("type: post,", "type: post, needs: login,"))
+    ran = run_crawler("run", later, "-o", "out", "--retry-failed", "--json")
+    assert ran.returncode == 4
+    assert job_of(ran.stdout, "order")["unknown"] == 1
+    assert len([each for each in door.log if each.path == "/token/order"]) == 1

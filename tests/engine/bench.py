@@ -137,6 +137,7 @@ async def running(
         redact=str,
         conceals=lambda text: False,
         hide=lambda secrets: None,
+        naming=lambda secrets: lambda text: text,
         hosts=HostRules((), concurrency=concurrency),
         monotonic=loop.time,
         wall=loop.time,
