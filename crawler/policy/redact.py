@@ -128,6 +128,8 @@ def _char_forms(char: str) -> str:
     forms.append("".join(rf"\\{{1,8}}u{_hex(units[at : at + 4])}" for at in range(0, len(units), 4)))
     if char == " ":
         forms.append(r"\+")
+    if not char.isprintable():  # as Python quotes it
+        forms.append(re.escape(repr(char)[1:-1]))
     if char in _JSON_SHORT:
         forms.append(rf"\\{{1,8}}{_JSON_SHORT[char]}")
     raw = r"\\{1,8}" if char == "\\" else rf"\\{{0,8}}{re.escape(char)}"

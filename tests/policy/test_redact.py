@@ -29,6 +29,7 @@ def encodings(secret: str) -> dict[str, str]:
         "json in json": json.dumps(json.dumps(secret))[3:-3],
         "json in utf-8": json.dumps(secret, ensure_ascii=False)[1:-1],
         "php's json": json.dumps(secret)[1:-1].replace("/", "\\/"),
+        "python": repr(secret)[1:-1],
     }
 
 
