@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 MASK = "***"
 SHORTEST = 4  # shorter secrets would blank out ordinary words
+LONGEST = 4096  # characters that are looked for; where a longer secret begins, all that follows is hidden
 
 # C0, DEL, C1 (ECMA-48), the bidi marks of UAX #9, line and paragraph separator, and lone surrogates,
 # which no stream can encode.
@@ -46,6 +47,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: frozenset[str] = frozenset()
         self._patterns: list[re.Pattern[str]] = []
+        self._compiled: dict[str, re.Pattern[str]] = {}
         self.learn(secrets)
         self._first = self._known
 
@@ -53,8 +55,9 @@ class Redactor:
         """Hide these too, from now on; other threads may be using it meanwhile."""
         known = self._known | {secret for secret in secrets if len(secret) >= SHORTEST}
         if known != self._known:
+            self._compiled |= {secret: re.compile(_forms(secret)) for secret in known - self._known}
             chosen = sorted(known, key=len, reverse=True)
-            self._known, self._patterns = known, [re.compile(_forms(secret)) for secret in chosen]
+            self._known, self._patterns = known, [self._compiled[secret] for secret in chosen]
 
     def naming(self, secrets: Iterable[str]) -> Callable[[str], str]:
         """``text`` as it was before anything was learned, but for these: whatever becomes known when."""
@@ -108,6 +111,8 @@ def _spans(pattern: re.Pattern[str], text: str) -> Iterable[tuple[int, int]]:
 
 def _forms(secret: str) -> str:
     """A pattern for every form of the secret; group 1 holds the base64 ones."""
+    if len(secret) > LONGEST:
+        return rf"(?:{_forms(secret[:LONGEST])})[\s\S]*"
     octets = {secret.encode("utf-8", "surrogatepass")}
     if all(ord(char) < 0x100 for char in secret):
         octets.add(secret.encode("latin-1"))  # the charset of Basic credentials before RFC 7617

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawler.policy.redact import MASK, Redactor, printable
+from crawler.policy.redact import LONGEST, MASK, Redactor, printable
 
 # "*" is left out: a secret made of stars would be found in the mask itself.
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="*"), min_size=4, max_size=40)
@@ -154,6 +154,19 @@ def test_a_hostile_text_takes_linear_time() -> None:
         shown = redactor.text(f"http://h/?token=x{piece * 100_000} plain-secret")
         assert shown.startswith("http://")
         assert shown.endswith(" ***")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("size", [LONGEST, LONGEST + 1, 16 * 1024 * 1024])
+def test_a_long_secret_is_hidden_without_a_pattern_of_its_length(size: int) -> None:
+    secret = ("0123456789abcdef /" * (size // 18 + 1))[:size]
+    redactor = Redactor([secret])
+    assert redactor.text(f"before {secret[: LONGEST - 1]}") == f"before {secret[: LONGEST - 1]}"
+    if size < 100_000:
+        token = base64.b64encode(f"user:{secret}".encode()).decode()
+        for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+            assert redactor.text(f"before {form}") == "before ***"
+        assert token[8:] not in redactor.text(f"Basic {token}")
 
 
 @given(st.lists(st.lists(SECRETS, max_size=3), max_size=3), AROUND)
