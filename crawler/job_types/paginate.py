@@ -104,7 +104,7 @@ async def _page(response: Response, expect: Expectation, tools: Tools) -> Page:
     reading.refuse_short(len(body), expect.min_bytes)
     content_type = response.headers.get("Content-Type")
     expect.check_body(body, content_type)
-    link = next_page(_link_lines(response)) if "Link" in response.headers else None
+    link = next_page(_link_lines(response), response.url) if "Link" in response.headers else None
     return Page(response.status, response.url, link, body, content_type, response.verified_length)
 
 

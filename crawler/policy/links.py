@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from urllib.parse import urljoin
 
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 # RFC 8288 §3: a parameter with a token, a quoted string (RFC 9110 §5.6.4) or nothing at all.
@@ -12,18 +13,26 @@ _NEXT_LINK = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*")*,', re.DOTALL)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 
-def next_page(values: Iterable[str]) -> str | None:
+def next_page(values: Iterable[str], page: str) -> str | None:
     """The first target whose ``rel`` holds ``next``, as it is written; ``None`` if there is none.
 
-    ``values`` are the header's lines. Relation types are compared without regard to case (§2.1.1), of a
-    ``rel`` that is given twice the first counts (§3.3), and a link of something else than this page, which
-    ``anchor`` says, is none of ours (§3.2). What is malformed is passed over.
+    ``values`` are the header's lines, ``page`` the URL of their answer. Relation types are compared without
+    regard to case (§2.1.1), of a ``rel`` that is given twice the first counts (§3.3), and a link of something
+    else than this page, which ``anchor`` says, is none of ours (§3.2). What is malformed is passed over.
     """
     for value in values:
         for target, parameters in _links(value):
-            if "anchor" not in parameters and "next" in parameters.get("rel", "").lower().split():
+            if "next" in parameters.get("rel", "").lower().split() and _is_of(page, parameters.get("anchor")):
                 return target
     return None
+
+
+def _is_of(page: str, anchor: str | None) -> bool:
+    """Whether a link with this anchor is one of the page."""
+    try:
+        return anchor is None or urljoin(page, anchor.strip()) == page
+    except ValueError:
+        return False
 
 
 def _links(value: str) -> Iterator[tuple[str, dict[str, str]]]:

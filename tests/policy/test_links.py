@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from crawler.policy.links import next_page
 
+PAGE = "https://h/list?page=1"
+
 
 @pytest.mark.parametrize(
     ("value", "found"),
@@ -21,6 +23,10 @@ from crawler.policy.links import next_page
         ("</a> ; rel = next", "/a"),
         ("</a>; rel=next, </b>; rel=next", "/a"),
         ('</a>; rel=prev; rel=next, </b>; rel="next"', "/b"),  # RFC 8288 §3.3: the first counts
+        ('</a>; rel=next; anchor="https://h/list?page=1"', "/a"),
+        ('</a>; rel=next; anchor="/list?page=1"', "/a"),
+        ('</a>; rel=next; anchor=""', "/a"),
+        ('</a>; rel=next; anchor="//["', None),
         ('</a>; rel=next; anchor="#chapter", </b>; rel=next', "/b"),  # §3.2: a link of something else
         ("</a>; crossorigin; rel=next", "/a"),
         ("<>; rel=next", ""),
@@ -34,17 +40,17 @@ from crawler.policy.links import next_page
     ],
 )
 def test_the_next_page_is_found(value: str, found: str | None) -> None:
-    assert next_page([value]) == found
+    assert next_page([value], PAGE) == found
 
 
 def test_of_several_lines_the_first_that_leads_on_counts() -> None:
-    assert next_page(["</a>; rel=last", "</b>; rel=next", "</c>; rel=next"]) == "/b"
-    assert next_page([]) is None
+    assert next_page(["</a>; rel=last", "</b>; rel=next", "</c>; rel=next"], PAGE) == "/b"
+    assert next_page([], PAGE) is None
 
 
 @given(st.text(alphabet='<>;,="\\ relnxt/a', max_size=60))
 def test_whatever_comes_it_is_read_to_its_end(value: str) -> None:
-    found = next_page([value])
+    found = next_page([value], PAGE)
     assert found is None or found in value
 
 
@@ -57,4 +63,4 @@ def test_whatever_comes_it_is_read_to_its_end(value: str) -> None:
 def test_quoted_parameters_hide_nothing(target: str, titles: list[str]) -> None:
     quoted = [title.replace("\\", "\\\\").replace('"', '\\"') for title in titles]
     others = "".join(f'</other>; title="{title}"; rel="prev", ' for title in quoted)
-    assert next_page([f'{others}<{target}>; title="x"; rel="next"']) == target
+    assert next_page([f'{others}<{target}>; title="x"; rel="next"'], PAGE) == target
