@@ -69,7 +69,8 @@ def _claim(draft: Draft, task: Task, first: dict[str, _Claim], findings: Finding
     if earlier is not own:
         job, there = earlier
         where = f"job {job!r} at line {there.line}, column {there.column}"
-        findings.add(place, f"target {shown(task.target, 200)} is also one of {where}; set another 'to'")
+        key = "save" if hasattr(draft.spec, "save") else "to"
+        findings.add(place, f"target {shown(task.target, 200)} is also one of {where}; set another {key!r}")
 
 
 def _written(node: Node, message: str) -> Node | None:

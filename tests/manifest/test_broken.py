@@ -61,6 +61,10 @@ TWELVE = {
         + "      - {url: https://example.com/b, to: EXAMPLE.org/a.csv}\n",
         ["7:42: target 'EXAMPLE.org/a.csv' is also one of job 'a' at line 6, column 9; set another 'to'"],
     ),
+    "two requests with one target": (
+        HEAD + "  - name: a\n    type: request\n    urls: [https://x/a, https://x/b]\n    save: a.json\n",
+        ["5:25: target 'a.json' is also one of job 'a' at line 5, column 12; set another 'save'"],
+    ),
     "bad duration": (
         HEAD + "  - name: a\n    type: download\n    urls: [https://x/]\n    timeout: {total: 5 minutes}\n",
         ["6:22: expected a duration (seconds or 500ms, 1s, 2m, 1h, 1d), found '5 minutes'"],
