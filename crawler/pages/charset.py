@@ -101,6 +101,21 @@ def decoded(body: bytes, content_type: str | None = None) -> str:
     return body.decode(encoding(body, content_type), "replace").removeprefix("\ufeff")
 
 
+def json_text(body: bytes, content_type: str | None = None) -> str:
+    """A JSON document's text: UTF-8 (RFC 8259 §8.1), unless byte order mark or ``content_type`` say otherwise.
+
+    What is inside has no say: a ``<meta>`` in one of its strings is about another document. Raises
+    ValueError, as a sentence, for bytes that mean nothing.
+    """
+    marked = next((name for mark, name in _MARKS if body.startswith(mark)), None)
+    name = marked or _from_header(content_type) or "utf-8"
+    try:
+        return body.decode(name).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        found = f"byte 0x{error.object[error.start]:02x} at {error.start} is no {name}"
+        raise ValueError(f"{found}, which JSON is unless its Content-Type names another charset") from None
+
+
 def _from_header(content_type: str | None) -> str | None:
     found = _HEADER.search(content_type) if content_type else None
     return codec(next(filter(None, found.groups()), "")) if found else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crawler.pages.charset import decoded
+from crawler.pages.charset import json_text
 
 if TYPE_CHECKING:
     from jmespath.parser import ParsedResult
@@ -45,7 +45,10 @@ _ENCODER = msgspec.json.Encoder(enc_hook=_as_written)
 
 def parse(body: bytes, content_type: str | None = None) -> object:
     """The document. Raises ValueError, as a sentence, for what is no JSON (RFC 8259)."""
-    text = decoded(body, content_type)
+    try:
+        text = json_text(body, content_type)
+    except ValueError as error:
+        raise ValueError(f"the body is no JSON ({error})") from None
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError) as error:

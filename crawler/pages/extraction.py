@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from crawler.pages.charset import decoded, encoding
+from crawler.pages.charset import encoding, json_text
 from crawler.pages.field_values import FieldType, NotOfType, Value, converted
 from crawler.pages.nesting import out_of_proportion
 from crawler.pages.node_text import node_text
@@ -152,7 +152,7 @@ class Document:
 
     def _json(self) -> tuple[object] | Unreadable:
         try:
-            return (json.loads(decoded(self.body, self.content_type)),)
+            return (json.loads(json_text(self.body, self.content_type)),)
         except (ValueError, RecursionError) as error:
             return Unreadable(f"not JSON: {error}")
 

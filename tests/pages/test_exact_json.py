@@ -46,6 +46,7 @@ def test_keys_stay_in_order_and_letters_are_letters() -> None:
         (b'\xef\xbb\xbf["\xc3\xbc"]', None, '["ü"]'),
         ('["ü"]'.encode("utf-16"), "application/json", '["ü"]'),
         ('["ü"]'.encode("latin-1"), "application/json; charset=iso-8859-1", '["ü"]'),
+        ('["<meta charset=windows-1252> ü"]'.encode(), None, '["<meta charset=windows-1252> ü"]'),
         (
             rb'["cut off \ud83d", "\ude00", "\ud83d\ude00", 1.10]',
             None,
@@ -91,3 +92,12 @@ def test_expressions_find_compare_and_sort_what_was_written() -> None:
 def test_an_expression_that_does_not_fit_is_told() -> None:
     with pytest.raises(ValueError, match="sort_by"):
         search("sort_by(data, &id)", parse(b'{"data": 7}'))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b'["\xfc"]', None), (b'["a", "\xc3"]', "application/json; charset=utf-8"), (b"\xff\xfe[", None)],
+)
+def test_bytes_that_mean_nothing_are_told_and_never_replaced(body: bytes, kind: str | None) -> None:
+    with pytest.raises(ValueError, match="the body is no JSON"):
+        parse(body, kind)
