@@ -380,3 +380,16 @@ def test_cores_are_those_of_the_container(tmp_path: Path, quota: str, most: int)
     file.write_text(quota + "\n")
     assert cores(file) == min(len(os.sched_getaffinity(0)), most)
     assert cores(tmp_path / "none") == len(os.sched_getaffinity(0))
+
+
+async def test_modules_in_the_working_directory_are_not_ours(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # ``crawler get`` works where it puts files, and calls them what a server says.
+    for name in ("asyncio", "aiohttp"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')")
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path) as run:
+        result = await run.perform("download", download(server.url("/file/10/a")))
+    assert result.outcome is Outcome.NEW
+    assert not (tmp_path / "imported").exists()

@@ -79,7 +79,7 @@ class Link(asyncio.SubprocessProtocol):
         await self._loop.subprocess_exec(
             lambda: self,
             sys.executable,
-            *("-c", program),
+            *("-P", "-c", program),  # without the working directory: modules that lie there are not ours
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=keep_open,
         )
