@@ -54,13 +54,14 @@ class Away:
 
 
 class Link(asyncio.SubprocessProtocol):
-    """``lost`` is called once, with why, when the child has ended before ``end``."""
+    """``lost`` is called once, with why, when the child has ended before ``kill``."""
 
     def __init__(
         self, journal: Journal, cookies: Callable[[Link, CookiesSet], None], lost: Callable[[Link, str], None]
     ) -> None:
         self.up = False  # it is ready, and there
         self.begun = asyncio.Event()  # it was ready, or is lost
+        self.gone = asyncio.Event()  # it has ended
         self._journal = journal
         self._cookies = cookies
         self._lost = lost
@@ -69,7 +70,6 @@ class Link(asyncio.SubprocessProtocol):
         self._numbers: dict[tuple[str, str], int] = {}  # of those, by the task's job and key
         self._loop = asyncio.get_running_loop()
         self._committing: set[asyncio.Task[None]] = set()
-        self._gone = asyncio.Event()
         self._broken: str | None = None
         self._ending = False
 
@@ -96,7 +96,7 @@ class Link(asyncio.SubprocessProtocol):
 
     def tell(self, message: ToChild) -> None:
         """Tell it something, behind all that it was told before."""
-        if not self._gone.is_set():
+        if not self.gone.is_set():
             self._outbox.post(message)
 
     def begin(self, begin: Begin, tools: Tools) -> asyncio.Future[Done]:
@@ -107,14 +107,13 @@ class Link(asyncio.SubprocessProtocol):
         self.tell(begin)
         return waiter
 
-    async def end(self) -> None:
-        """Kill it, which harms what is under way no more than any kill does, and wait until it is gone."""
+    def kill(self) -> None:
+        """End it, which harms what is under way no more than any kill does; ``gone`` says when it has."""
         self._ending = True
         for task in list(self._committing):
             task.cancel()
-        if not self._gone.is_set():
+        if not self.gone.is_set():
             self._transport.kill()
-            await self._gone.wait()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """It says something."""
@@ -125,7 +124,7 @@ class Link(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """It has ended, whoever ended it."""
         self.up = False
-        self._gone.set()
+        self.gone.set()
         self.begun.set()
         self._transport.close()
         code = self._transport.get_returncode()
