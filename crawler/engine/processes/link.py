@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,12 @@ from crawler.job_types.tools import Tools
 from crawler.model import Task
 from crawler.store.files import Finalizing, Journal
 
-_PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.processes.child import main; main()"
+# What a terminal or a service manager sends is for us, who end it; at once, since to import takes a while.
+_DEAF_TO = (int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM))
+_PROGRAM = (
+    "import signal, sys; [signal.signal(number, signal.SIG_IGN) for number in {!r}]; "
+    "sys.path.insert(0, {!r}); from crawler.engine.processes.child import main; main()"
+)
 
 
 class ChildLost(Exception):
@@ -75,7 +81,7 @@ class Link(asyncio.SubprocessProtocol):
 
     async def start(self, keep_open: tuple[int, ...]) -> None:
         """Start the child, which keeps these descriptors open as long as it lives. Raises OSError."""
-        program = _PROGRAM.format(str(Path(__file__).parents[3]))
+        program = _PROGRAM.format(_DEAF_TO, str(Path(__file__).parents[3]))
         await self._loop.subprocess_exec(
             lambda: self,
             sys.executable,
