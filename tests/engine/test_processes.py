@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from msgspec import structs
 
 from crawler.engine.cores import cores
 from crawler.engine.frames import FRAME, Frames
-from crawler.engine.processes.messages import Settings
+from crawler.engine.own_process import loop_factory
+from crawler.engine.processes.messages import CookiesSet, Settings
 from crawler.engine.processes.pool import Company, Processes
 from crawler.errors import StorageFailed, Truncated
 from crawler.job_types.table import JOB_TYPES
@@ -393,3 +394,21 @@ async def test_modules_in_the_working_directory_are_not_ours(
         result = await run.perform("download", download(server.url("/file/10/a")))
     assert result.outcome is Outcome.NEW
     assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, loop_factory()])
+def test_what_is_told_to_a_child_that_has_just_died_is_no_noise(
+    factory: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tell() -> None:
+        async with running(tmp_path) as run:
+            [link], [child] = run.pool._links, run.children
+            os.kill(child, signal.SIGKILL)
+            while link.up:
+                link.tell(CookiesSet("http://127.0.0.1/", ("a=b",)))
+                await asyncio.sleep(0)
+            await until(lambda: run.warnings)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(tell())
+    assert [record.getMessage() for record in caplog.records] == []

@@ -192,7 +192,9 @@ class Link(asyncio.SubprocessProtocol):
         task.add_done_callback(self._committing.discard)
 
     def _write(self, data: bytes) -> None:
-        cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0)).write(data)
+        pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        if not pipe.is_closing():  # else it has died, and ``process_exited`` is on its way
+            pipe.write(data)
 
     def _refuse(self, message: ToChild, error: Exception) -> None:
         """A message that cannot be pickled: its attempt ends so."""
