@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -45,8 +46,13 @@ class Books:
     intents: list[Finalizing] = field(default_factory=list)
     reached: list[Checkpoint] = field(default_factory=list)
     refusal: str | None = None
+    free: threading.Event | None = None  # the disk takes its time until then
+    asked: int = 0
 
     def finalizing(self, batch: Any) -> None:
+        self.asked += 1
+        if self.free is not None:
+            self.free.wait(30)
         if self.refusal is not None:
             raise StorageFailed(self.refusal)
         self.intents += batch
@@ -412,3 +418,25 @@ def test_what_is_told_to_a_child_that_has_just_died_is_no_noise(
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(tell())
     assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("refusal", [None, "the ledger is full"])
+async def test_a_lost_childs_file_gets_its_name_only_when_that_is_committed(
+    refusal: str | None, tmp_path: Path, server: Server
+) -> None:
+    async with running(tmp_path) as run:
+        run.books.free, run.books.refusal = threading.Event(), refusal
+        attempt = asyncio.create_task(run.perform("download", download(server.url("/file/10/a"))))
+        await until(lambda: run.books.asked)
+        os.kill(run.children[0], signal.SIGKILL)
+        await until(lambda: run.warnings)
+        await asyncio.sleep(0.2)
+        assert not (run.root / "a.bin").exists()
+        run.books.free.set()
+        if refusal is None:
+            assert (await attempt).outcome is Outcome.NEW
+        else:
+            with pytest.raises(Truncated):
+                await attempt
+        assert (run.root / "a.bin").exists() is (refusal is None)
+        assert len(run.books.intents) == (refusal is None)

@@ -134,16 +134,21 @@ class Link(asyncio.SubprocessProtocol):
         self.begun.set()
         self._transport.close()
         code = self._transport.get_returncode()
-        left, self._away = self._away, {}
-        self._numbers.clear()
-        for away in left.values():
-            if not away.waiter.done():
-                away.waiter.set_exception(ChildLost(away.intent))
+        self._leaving = asyncio.ensure_future(self._leave())
         if not self._ending:
             why = self._broken or (
                 f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             )
             self._lost(self, why)
+
+    async def _leave(self) -> None:
+        """Tell whoever waits for its attempts; nothing that it asked for is committed after that."""
+        await asyncio.gather(*self._committing, return_exceptions=True)
+        left, self._away = self._away, {}
+        self._numbers.clear()
+        for away in left.values():
+            if not away.waiter.done():
+                away.waiter.set_exception(ChildLost(away.intent))
 
     def _hear(self, message: ToEngine) -> None:
         match message:
@@ -156,8 +161,7 @@ class Link(asyncio.SubprocessProtocol):
             case Progress(number):
                 self._away[number].follower.follow(message)
             case Finalize(asked, batch):
-                self._note(batch)
-                self._commit(asked, asyncio.to_thread(self._journal.finalizing, batch))
+                self._commit(asked, self._intend(batch))
             case Reached(asked, number, checkpoint):
                 self._commit(asked, self._away[number].tools.checkpoint(checkpoint))
             case CookiesSet():
@@ -173,7 +177,8 @@ class Link(asyncio.SubprocessProtocol):
         del self._numbers[away.task.job, away.task.key]
         return away
 
-    def _note(self, batch: Sequence[Finalizing]) -> None:
+    async def _intend(self, batch: Sequence[Finalizing]) -> None:
+        await asyncio.to_thread(self._journal.finalizing, batch)
         for intent in batch:
             if (number := self._numbers.get((intent.job, intent.key))) is not None:
                 self._away[number].intent = intent
