@@ -59,7 +59,7 @@ def run(manifest: AnyPath, **choices: Unpack[Choices]) -> Report:
         config=None, output=None, state=None      paths
         settings={}, only=()                      variables of the manifest; names of jobs
         retry_failed=False, force=False
-        deadline=None, workers=None               seconds; a number
+        deadline=None, workers=None, processes=None    seconds; numbers, or "auto" for processes
         report=None, events=None                  paths
         progress="none", quiet=True               "auto", "bar", "plain" or "none"
         json_bytes=None                           serializes JSON bodies instead of msgspec

@@ -28,7 +28,16 @@ def wanted(config: Config) -> int:
     return (cores() if config.processes == "auto" else config.processes) - 1
 
 
+def fewer(limit: int, count: int, config: Config) -> str:
+    """What to tell whoever set the limit of open files, if it has room for ``count`` only."""
+    return (
+        f"the limit of {limit} open files allows {count + 1} process{'es' if count else ''}, "
+        f"not {wanted(config) + 1}; a higher one would allow more (ulimit -n)"
+    )
+
+
 def processes(
+    count: int,
     config: Config,
     transport_settings: TransportSettings,
     *,
@@ -41,8 +50,7 @@ def processes(
     own_json: bool,
     warn: Callable[[str], None],
 ) -> Processes | None:
-    """Those of the run, not started yet; ``None`` where it does everything itself."""
-    count = wanted(config)
+    """So many of the run, not started yet; ``None`` where it does everything itself."""
     if not count:
         return None
     from crawler.engine.processes.messages import Settings  # most runs have no other process

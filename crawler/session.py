@@ -75,9 +75,11 @@ class Session:
             stack.callback(self._files.close)
             self._listeners = Listeners(options, config, self._redactor)
             stack.callback(self._listeners.close)
+            limit, taken = descriptors.limit(), descriptors.in_use() + self._files.descriptors
+            self._further = descriptors.processes(limit=limit, taken=taken, wanted=children.wanted(config))
             self._shares = descriptors.share(
-                limit=descriptors.limit(),
-                taken=descriptors.in_use() + self._files.descriptors,
+                limit=limit,
+                taken=taken + self._further * descriptors.PER_PROCESS,
                 workers=config.workers,
                 total=config.connections.total,
             )
@@ -130,6 +132,8 @@ class Session:
             self._warn("an earlier run was broken off; this one continues it")
         if self._shares.lowered:
             self._warn(self._shares.warning)
+        if self._further < children.wanted(self._config):
+            self._warn(children.fewer(self._shares.limit, self._further, self._config))
         tally, console = self._listeners.tally, self._listeners.console
         shown = progress.choose(
             self._config.progress, tally, self._gauges, console, self._redactor, total=self._total
@@ -231,6 +235,7 @@ class Session:
             tells_each=self._options.events is not None,
             idle=info.idle,
             processes=children.processes(
+                self._further,
                 self._config,
                 self._transport_settings,
                 workers=self._shares.workers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 
 from crawler.engine.admitted import Admitted, Bench
 from crawler.engine.attempts import Attempts
@@ -43,13 +44,7 @@ class Engine:
         self._holding = Holding(frontier, bench.monotonic, self._wake_feeder.set)
         mirrors = Mirrors()
         self._intake = Intake(
-            table,
-            bench,
-            self._manners,
-            self._settler,
-            mirrors,
-            self._wake_feeder.set,
-            self._job_ended,
+            table, bench, self._manners, self._settler, mirrors, self._wake_feeder.set, self._job_ended
         )
         self._retries = Retries(bench, frontier, self._intake, mirrors, self.fail_storage)
         self._second_core = SecondCore(cores())
@@ -73,8 +68,24 @@ class Engine:
 
     async def run(self) -> None:
         """Return when every job has ended, or after ``stop`` when every worker rests."""
-        if self._bench.processes is not None:
-            await self._bench.processes.start()
+        async with AsyncExitStack() as at_rest:  # each of them, however often the run is cancelled meanwhile
+            if self._bench.processes is not None:
+                at_rest.push_async_callback(self._bench.processes.close)
+                await self._bench.processes.start()
+            at_rest.push_async_callback(self._second_core.close)
+            at_rest.push_async_callback(self._carrying.close)
+            ended = await self._work_on()
+        self._manners.keep()
+        await self._table.close_sites()
+        await self._settler.rest()
+        if self.bug is not None:
+            raise self.bug
+        for task in ended:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _work_on(self) -> list[asyncio.Task[None]]:
+        """The loops and workers, once they have ended."""
         self._start_jobs()
         loops = [asyncio.create_task(self._intake.run()), asyncio.create_task(self._feed())]
         workers = [asyncio.create_task(self._work()) for _ in range(self._bench.workers)]
@@ -86,18 +97,7 @@ class Engine:
                 await self._working.rest(workers)
         finally:
             await end_all([over, *loops, *workers, *self._beside])
-            await self._carrying.close()
-            await self._second_core.close()
-            if self._bench.processes is not None:
-                await self._bench.processes.close()
-        self._manners.keep()
-        await self._table.close_sites()
-        await self._settler.rest()
-        if self.bug is not None:
-            raise self.bug
-        for task in (*loops, *workers):
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
+        return [*loops, *workers]
 
     def stop(self, reason: str) -> None:
         """Start no new task; let the running ones end or checkpoint. The first reason stands."""

@@ -72,7 +72,10 @@ class SecondCore:
         program = _PROGRAM.format(str(Path(__file__).parents[2]))
         with contextlib.suppress(OSError):  # no process to be had: then it is done here
             transport, child = await asyncio.get_running_loop().subprocess_exec(
-                _Child, sys.executable, "-c", program, stderr=asyncio.subprocess.DEVNULL
+                _Child,
+                sys.executable,
+                *("-P", "-c", program),  # without the working directory: modules that lie there are not ours
+                stderr=asyncio.subprocess.DEVNULL,
             )
             self._child = child.on(transport)
 

@@ -16,6 +16,8 @@ _PER_TASK = 2
 _LATER = 10
 _MOST_THREADS = 32  # that look up names at once, where the system does that
 _PER_LOOKUP = 2  # a socket, and a file of the system's configuration
+PER_PROCESS = 3  # two pipes to it, and what tells of its end
+_MOST_FOR_PROCESSES = 1 / 4  # of what is left: the first process makes transfers too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +66,19 @@ def in_use() -> int:
     return sum(1 for _ in Path("/dev/fd").iterdir()) - 1  # less the one that reads the folder
 
 
+def processes(*, limit: int, taken: int, wanted: int) -> int:
+    """How many of the ``wanted`` further processes ``limit`` has room for beside the ``taken``."""
+    left = limit - taken - _LATER - _PER_LOOKUP * _threads(limit)
+    return max(0, min(wanted, int(left * _MOST_FOR_PROCESSES) // PER_PROCESS))
+
+
 def share(*, limit: int, taken: int, workers: int, total: int | None = None) -> Shares:
     """Divide what ``limit`` leaves beside the ``taken`` descriptors among workers and their connections.
 
     ``workers`` and ``total`` (connections) are what was asked for. Each worker gets a connection and a
     file; what is left then is for idle connections.
     """
-    threads = max(2, min(_MOST_THREADS, limit // 32))
+    threads = _threads(limit)
     fixed = taken + _LATER + _PER_LOOKUP * threads
     left = limit - fixed
     asked = workers if total is None else min(workers, total)
@@ -84,3 +92,7 @@ def share(*, limit: int, taken: int, workers: int, total: int | None = None) -> 
         asked=asked,
         needed=taken + _LATER + _PER_LOOKUP * _MOST_THREADS + _PER_TASK * asked,
     )
+
+
+def _threads(limit: int) -> int:
+    return max(2, min(_MOST_THREADS, limit // 32))

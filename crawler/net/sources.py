@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import stat
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,13 @@ class FormEncoded:
 
 
 def local_file(path: str) -> LocalFile:
-    """Measure a file. Raises ``SourceChanged`` if it cannot be read."""
+    """Measure a file. Raises ``SourceChanged`` if it cannot be read, or is a pipe or the like."""
     try:
         found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or device says that it has no bytes
+            raise SourceChanged(
+                f"{path} is no regular file, so how long it is cannot be told before it is sent"
+            )
         return LocalFile(path, found.st_size, found.st_mtime_ns)
     except OSError as error:
         raise _unreadable(path, error) from error

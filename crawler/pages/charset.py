@@ -102,7 +102,7 @@ def decoded(body: bytes, content_type: str | None = None) -> str:
 
 
 def json_text(body: bytes, content_type: str | None = None) -> str:
-    """A JSON document's text: UTF-8 (RFC 8259 §8.1), unless byte order mark or ``content_type`` say otherwise.
+    """A JSON document's text: UTF-8 (RFC 8259 §8.1), unless a byte order mark or ``content_type`` differ.
 
     What is inside has no say: a ``<meta>`` in one of its strings is about another document. Raises
     ValueError, as a sentence, for bytes that mean nothing.

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import assert_type
 
@@ -188,3 +189,34 @@ def test_ctrl_c_in_a_host_program_is_a_keyboard_interrupt_after_what_is_under_wa
     assert finals(tmp_path / "out") == {}
     assert crawler.run(path, output=tmp_path / "out").exit_code == 0
     assert threaded_server.log[-1].header("Range") is not None
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_cancelled_at_any_moment_it_leaves_no_process_that_holds_the_lock(
+    times: int, under_way: bool, server: Server, tmp_path: Path
+) -> None:
+    url = server.url("/file/200000?throttle=100000")
+    path = manifest(tmp_path, f'  - {{name: a, type: download, urls: ["{url}"], to: a}}')
+    run = asyncio.create_task(crawler.run_async(path, output=tmp_path / "out", processes=4))
+    while not (server.log if under_way else making_transfers()):
+        await asyncio.sleep(0)
+    for _ in range(times):
+        run.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert making_transfers() == []
+    assert (await crawler.run_async(path, output=tmp_path / "out")).exit_code == 0
+    assert finals(tmp_path / "out") == {"a": file_bytes(200_000)}
+
+
+def making_transfers() -> list[int]:
+    """The processes that our runs have started for it."""
+    found = []
+    for each in Path("/proc/self/task").glob("*/children"):
+        for pid in each.read_text().split():
+            with suppress(OSError):
+                if b"processes.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    found.append(int(pid))
+    return found

@@ -38,6 +38,23 @@ def test_a_thousand_hosts_with_64_open_files(tmp_path: Path, workers: int) -> No
     assert re.search(rf"limit of 64 open files allows \d+ tasks at once, not {workers} \(workers\)", err)
 
 
+def test_processes_leave_the_first_one_open_files_to_work_with(tmp_path: Path) -> None:
+    with ThreadedServer("0.0.0.0") as server:
+        rows = [f"http://127.0.0.{n + 1}:{server.port}/file/100/{n}" for n in range(50)]
+        (tmp_path / "urls.txt").write_text("\n".join(rows))
+        segments = "{name: b, type: download, from: urls.txt, segments: 4, to: 'b/${index}/f'}"
+        jobs = f"  - {{name: a, type: download, from: urls.txt, to: 'a/${{index}}/f'}}\n  - {segments}"
+        path = manifest(tmp_path, jobs)
+        with started(
+            "run", path, "-o", "out", "--processes", "30", "--json", cwd=tmp_path, wrapper=limited(64)
+        ) as process:
+            out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    totals = json.loads(out.splitlines()[-1])["totals"]
+    assert (totals["new"], totals["retries"]) == (100, 0)
+    assert re.search(r"limit of 64 open files allows \d+ process(es)?, not 30", err)
+
+
 PROGRAM = """
 import asyncio, os, resource, sys, uvloop
 from pathlib import Path

@@ -147,7 +147,24 @@ def test_a_post_that_a_lost_process_had_sent_is_unknown_and_never_sent_again(
     assert len(threaded_server.log) == 1
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_post_under_way_gets_its_answer_when_the_terminal_is_closed(
+    threaded_server: Server, tmp_path: Path
+) -> None:
+    url = threaded_server.url("/slow/3")
+    path = manifest(tmp_path, f'  - {{name: send, type: post, url: "{url}", json: {{a: 1}}}}')
+    with started("run", path, *THREE, "--events", "e", cwd=tmp_path) as run:
+        wait_until(lambda: len(threaded_server.log) == 1)
+        for pid in (*children(run), run.pid):  # as the kernel does to all that belong to the terminal
+            os.kill(pid, signal.SIGHUP)
+        _, errors = run.communicate(timeout=25)
+    [event] = events(tmp_path / "e")
+    assert (run.returncode, event["outcome"]) == (143, "new"), errors
+    assert "was lost" not in errors
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 143)]
+)
 def test_a_signal_checkpoints_what_is_under_way_in_every_process(
     number: int, code: int, threaded_server: Server, tmp_path: Path, run_crawler: RunCrawler
 ) -> None:

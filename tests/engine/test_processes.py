@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import os
 import signal
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,8 @@ from msgspec import structs
 
 from crawler.engine.cores import cores
 from crawler.engine.frames import FRAME, Frames
-from crawler.engine.processes.messages import Settings
+from crawler.engine.own_process import loop_factory
+from crawler.engine.processes.messages import CookiesSet, Settings
 from crawler.engine.processes.pool import Company, Processes
 from crawler.errors import StorageFailed, Truncated
 from crawler.job_types.table import JOB_TYPES
@@ -45,8 +47,13 @@ class Books:
     intents: list[Finalizing] = field(default_factory=list)
     reached: list[Checkpoint] = field(default_factory=list)
     refusal: str | None = None
+    free: threading.Event | None = None  # the disk takes its time until then
+    asked: int = 0
 
     def finalizing(self, batch: Any) -> None:
+        self.asked += 1
+        if self.free is not None:
+            self.free.wait(30)
         if self.refusal is not None:
             raise StorageFailed(self.refusal)
         self.intents += batch
@@ -372,3 +379,56 @@ def test_cores_are_those_of_the_container(tmp_path: Path, quota: str, most: int)
     file.write_text(quota + "\n")
     assert cores(file) == min(len(os.sched_getaffinity(0)), most)
     assert cores(tmp_path / "none") == len(os.sched_getaffinity(0))
+
+
+async def test_modules_in_the_working_directory_are_not_ours(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # ``crawler get`` works where it puts files, and calls them what a server says.
+    for name in ("asyncio", "aiohttp"):
+        (tmp_path / f"{name}.py").write_text("open('imported', 'w')")
+    monkeypatch.chdir(tmp_path)
+    async with running(tmp_path) as run:
+        result = await run.perform("download", download(server.url("/file/10/a")))
+    assert result.outcome is Outcome.NEW
+    assert not (tmp_path / "imported").exists()
+
+
+@pytest.mark.parametrize("factory", [asyncio.new_event_loop, loop_factory()])
+def test_what_is_told_to_a_child_that_has_just_died_is_no_noise(
+    factory: Callable[[], asyncio.AbstractEventLoop], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def tell() -> None:
+        async with running(tmp_path) as run:
+            [link], [child] = run.pool._links, run.children
+            os.kill(child, signal.SIGKILL)
+            while link.up:
+                link.tell(CookiesSet("http://127.0.0.1/", ("a=b",)))
+                await asyncio.sleep(0)
+            await until(lambda: run.warnings)
+
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(tell())
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("refusal", [None, "the ledger is full"])
+async def test_a_lost_childs_file_gets_its_name_only_when_that_is_committed(
+    refusal: str | None, tmp_path: Path, server: Server
+) -> None:
+    async with running(tmp_path) as run:
+        run.books.free, run.books.refusal = threading.Event(), refusal
+        attempt = asyncio.create_task(run.perform("download", download(server.url("/file/10/a"))))
+        await until(lambda: run.books.asked)
+        os.kill(run.children[0], signal.SIGKILL)
+        await until(lambda: run.warnings)
+        await asyncio.sleep(0.2)
+        assert not (run.root / "a.bin").exists()
+        run.books.free.set()
+        if refusal is None:
+            assert (await attempt).outcome is Outcome.NEW
+        else:
+            with pytest.raises(Truncated):
+                await attempt
+        assert (run.root / "a.bin").exists() is (refusal is None)
+        assert len(run.books.intents) == (refusal is None)

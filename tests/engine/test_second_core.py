@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -131,3 +132,13 @@ async def test_closing_before_the_child_is_up_leaves_none() -> None:
         aside.ready()
     await aside.close()
     assert not aside.ready()
+
+
+async def test_modules_in_the_working_directory_are_not_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pickle.py").write_text("open('imported', 'w')")
+    monkeypatch.chdir(tmp_path)
+    async with second_core() as aside:
+        assert await aside.run(os.getppid) == os.getpid()
+    assert not (tmp_path / "imported").exists()

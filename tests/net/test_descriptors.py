@@ -44,10 +44,21 @@ def test_the_limit_that_the_warning_names_is_enough(
         assert f"{first.needed} would" in first.warning
 
 
+@given(limits, taken, st.integers(0, 255))
+def test_further_processes_take_no_more_than_a_part_of_what_is_left(
+    limit: int, taken: int, wanted: int
+) -> None:
+    given = descriptors.processes(limit=limit, taken=taken, wanted=wanted)
+    assert 0 <= given <= wanted
+    if given:
+        assert descriptors.PER_PROCESS * given <= (limit - taken) / 4
+
+
 def test_at_ordinary_limits_nothing_is_lowered_and_lookups_have_threads() -> None:
     shares = descriptors.share(limit=1024, taken=200, workers=16)
     assert (shares.workers, shares.lowered) == (16, False)
     assert shares.connections > 500
+    assert descriptors.processes(limit=1024, taken=200, wanted=16) == 16
     assert shares.dns_threads >= 16
 
 

@@ -224,3 +224,13 @@ def open_files(path: Path) -> int:
         except OSError:
             continue
     return found
+
+
+async def test_what_has_no_length_of_its_own_is_refused_and_not_sent_as_nothing(
+    client: Client, server: Server, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")  # to open it would wait for whoever writes
+    for path in (str(tmp_path / "pipe"), os.devnull, str(tmp_path)):
+        with pytest.raises(SourceChanged, match="is no regular file"):
+            await post(client, server, FileBody(path, "text/csv"))
+    assert server.log == []

@@ -10,7 +10,6 @@ import asyncio
 import dataclasses
 import os
 import pickle
-import signal
 from functools import partial
 from typing import Any
 
@@ -44,9 +43,7 @@ TELL_PROGRESS = 0.25  # seconds between two looks at the transfers under way; a 
 
 
 def main() -> None:
-    """Serve until the input ends. Ctrl-C and a service manager's signal are for the parent, which ends us."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    """Serve until the input ends."""
     asked, answers = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,12 @@ from crawler.model import Task
 from crawler.store.files import Finalizing, Journal
 
 _ITS_VOICE = 1  # its standard output
-_PROGRAM = "import sys; sys.path.insert(0, {!r}); from crawler.engine.processes.child import main; main()"
+# What a terminal or a service manager sends is for us, who end it; at once, since to import takes a while.
+_DEAF_TO = (int(signal.SIGHUP), int(signal.SIGINT), int(signal.SIGTERM))
+_PROGRAM = (
+    "import signal, sys; [signal.signal(number, signal.SIG_IGN) for number in {!r}]; "
+    "sys.path.insert(0, {!r}); from crawler.engine.processes.child import main; main()"
+)
 
 
 class ChildLost(Exception):
@@ -55,13 +61,14 @@ class Away:
 
 
 class Link(asyncio.SubprocessProtocol):
-    """``lost`` is called once, with why, when the child has ended before ``end``."""
+    """``lost`` is called once, with why, when the child has ended before ``kill``."""
 
     def __init__(
         self, journal: Journal, cookies: Callable[[Link, CookiesSet], None], lost: Callable[[Link, str], None]
     ) -> None:
         self.up = False  # it is ready, and there
         self.begun = asyncio.Event()  # it was ready, or is lost
+        self.gone = asyncio.Event()  # it has ended
         self._journal = journal
         self._cookies = cookies
         self._lost = lost
@@ -70,18 +77,17 @@ class Link(asyncio.SubprocessProtocol):
         self._numbers: dict[tuple[str, str], int] = {}  # of those, by the task's job and key
         self._loop = asyncio.get_running_loop()
         self._committing: set[asyncio.Task[None]] = set()
-        self._gone = asyncio.Event()
         self._broken: str | None = None
         self._ending = False
         self._exited = self._silent = False
 
     async def start(self, keep_open: tuple[int, ...]) -> None:
         """Start the child, which keeps these descriptors open as long as it lives. Raises OSError."""
-        program = _PROGRAM.format(str(Path(__file__).parents[3]))
+        program = _PROGRAM.format(_DEAF_TO, str(Path(__file__).parents[3]))
         await self._loop.subprocess_exec(
             lambda: self,
             sys.executable,
-            *("-c", program),
+            *("-P", "-c", program),  # without the working directory: modules that lie there are not ours
             stderr=asyncio.subprocess.DEVNULL,
             pass_fds=keep_open,
         )
@@ -98,7 +104,7 @@ class Link(asyncio.SubprocessProtocol):
 
     def tell(self, message: ToChild) -> None:
         """Tell it something, behind all that it was told before."""
-        if not self._gone.is_set():
+        if not self.gone.is_set():
             self._outbox.post(message)
 
     def begin(self, begin: Begin, tools: Tools) -> asyncio.Future[Done]:
@@ -109,14 +115,13 @@ class Link(asyncio.SubprocessProtocol):
         self.tell(begin)
         return waiter
 
-    async def end(self) -> None:
-        """Kill it, which harms what is under way no more than any kill does, and wait until it is gone."""
+    def kill(self) -> None:
+        """End it, which harms what is under way no more than any kill does; ``gone`` says when it has."""
         self._ending = True
         for task in list(self._committing):
             task.cancel()
-        if not self._gone.is_set():
+        if not self.gone.is_set():
             self._transport.kill()
-            await self._gone.wait()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """It says something."""
@@ -140,20 +145,25 @@ class Link(asyncio.SubprocessProtocol):
             self._over()
 
     def _over(self) -> None:
-        self._gone.set()
+        self.gone.set()
         self.begun.set()
         self._transport.close()
         code = self._transport.get_returncode()
-        left, self._away = self._away, {}
-        self._numbers.clear()
-        for away in left.values():
-            if not away.waiter.done():
-                away.waiter.set_exception(ChildLost(away.intent))
+        self._leaving = asyncio.ensure_future(self._leave())
         if not self._ending:
             why = self._broken or (
                 f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
             )
             self._lost(self, why)
+
+    async def _leave(self) -> None:
+        """Tell whoever waits for its attempts; nothing that it asked for is committed after that."""
+        await asyncio.gather(*self._committing, return_exceptions=True)
+        left, self._away = self._away, {}
+        self._numbers.clear()
+        for away in left.values():
+            if not away.waiter.done():
+                away.waiter.set_exception(ChildLost(away.intent))
 
     def _hear(self, message: ToEngine) -> None:
         match message:
@@ -166,8 +176,7 @@ class Link(asyncio.SubprocessProtocol):
             case Progress(number):
                 self._away[number].follower.follow(message)
             case Finalize(asked, batch):
-                self._note(batch)
-                self._commit(asked, asyncio.to_thread(self._journal.finalizing, batch))
+                self._commit(asked, self._intend(batch))
             case Reached(asked, number, checkpoint):
                 self._commit(asked, self._away[number].tools.checkpoint(checkpoint))
             case CookiesSet():
@@ -183,7 +192,8 @@ class Link(asyncio.SubprocessProtocol):
         del self._numbers[away.task.job, away.task.key]
         return away
 
-    def _note(self, batch: Sequence[Finalizing]) -> None:
+    async def _intend(self, batch: Sequence[Finalizing]) -> None:
+        await asyncio.to_thread(self._journal.finalizing, batch)
         for intent in batch:
             if (number := self._numbers.get((intent.job, intent.key))) is not None:
                 self._away[number].intent = intent
@@ -202,7 +212,9 @@ class Link(asyncio.SubprocessProtocol):
         task.add_done_callback(self._committing.discard)
 
     def _write(self, data: bytes) -> None:
-        cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0)).write(data)
+        pipe = cast(asyncio.WriteTransport, self._transport.get_pipe_transport(0))
+        if not pipe.is_closing():  # else it has died, and ``process_exited`` is on its way
+            pipe.write(data)
 
     def _refuse(self, message: ToChild, error: Exception) -> None:
         """A message that cannot be pickled: its attempt ends so."""

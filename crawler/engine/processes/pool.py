@@ -123,7 +123,10 @@ class Processes:
         if self._starting is not None:
             self._starting.cancel()
         links, self._links = self._links, []
-        await asyncio.gather(*(link.end() for link in links))
+        for link in links:  # all at once: whoever is cancelled while waiting for them leaves none alive
+            link.kill()
+        for link in links:
+            await link.gone.wait()
 
     def _chosen(self, task: Task) -> Link:
         up = [link for link in self._links if link.up]
