@@ -35,7 +35,6 @@ class _Open:
     items: dict[str, Node] | list[Node]
     positions: dict[str, tuple[int, int]]
     key: str | None = None  # the key whose value comes next
-    key_line: int = 0
     size: int = 1
     height: int = 1
 
